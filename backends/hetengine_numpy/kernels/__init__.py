@@ -1,0 +1,1 @@
+"""Numba kernels of the NumPy backend, one file per matrix layout."""

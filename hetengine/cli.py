@@ -1,0 +1,248 @@
+"""The command line of a run: compose a config with Hydra, train, write, and answer with a code.
+
+Exit codes: 0 converged, 3 stopped before the tolerance, 2 wrong use, 1 failure; of a sweep the
+worst of its jobs, where 1 is worse than 2, 2 than 3, and 3 than 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hetengine.config import RunConfig, register_schema, run_config
+from hetengine.explain import FAILURE, WRONG_USE, exit_code, explain
+from hetengine.paths import conf_dir
+from hetengine.record.progress import make_progress
+from hetengine.record.recorder import Recorder
+from hetengine.record.table import print_closing
+from hetengine.record.write import claim, held, write_run
+from hetengine.result import Result
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+NOT_CONVERGED = 3
+INTERRUPTED = 130
+TRACEBACK = "HETENGINE_TRACEBACK"
+"""Environment variable; 1 (as with Hydra's own HYDRA_FULL_ERROR) prints tracebacks."""
+SEVERITY = (0, NOT_CONVERGED, WRONG_USE, FAILURE)
+"""Exit codes from good to bad."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the Hydra app.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Overrides and flags; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    with tempfile.TemporaryDirectory(prefix="hetengine-") as folder:
+        # A file rather than a list: launchers may run jobs in other processes.
+        codes = Path(folder) / "exit_codes"
+        try:
+            with _hydra_environment(words):
+                if (refusal := _refuse_flags(words)) is not None:
+                    _complain(refusal)
+                    return WRONG_USE
+                _compose_and_run(codes)
+        except KeyboardInterrupt:
+            _complain("interrupted; of the unfinished run nothing was written")
+            return INTERRUPTED
+        except SystemExit as stop:
+            return stop.code if isinstance(stop.code, int) else FAILURE
+        except Exception as error:
+            return _not_composed(error)
+        return _worst(codes, words)
+
+
+def run_job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> tuple[int, float]:
+    """Run one job; a failure is told at once and kept in ``error.txt``, and never raised.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed, without the ``hydra`` node.
+    directory : pathlib.Path
+        Where its files go.
+    overrides : sequence of str
+        What was typed, for the summary.
+
+    Returns
+    -------
+    int
+        The exit code.
+    float
+        The metric sweeps minimise; NaN for a failed job.
+    """
+    try:
+        settings = run_config(config)
+        claim(directory)
+        recorder = Recorder(make_progress(settings.progress, settings.tol))
+        try:
+            result = _train(settings, recorder)
+        finally:
+            recorder.progress.close()
+        result.summary["overrides"] = list(overrides)
+        _keep(directory, result, recorder, settings)
+        return _code(result, settings), metric_of(result, settings.metric)
+    except Exception as error:
+        return _failed(error, directory), float("nan")
+
+
+def metric_of(result: Result, name: str) -> float:
+    """Return the number a sweep minimises.
+
+    Parameters
+    ----------
+    result : Result
+        Of a finished job.
+    name : {'relative_gap', 'seconds', 'objective', 'bytes_host_to_device'}
+        Which one.
+    """
+    value = getattr(result, name, None)
+    return float(result.summary[name] if value is None else value)
+
+
+def _train(settings: RunConfig, recorder: Recorder) -> Result:
+    """Hand over to the engine; imported late so that ``--help`` does not wait for compilers."""
+    from hetengine import engine
+
+    return engine.run(settings, recorder)
+
+
+def _keep(directory: Path, result: Result, recorder: Recorder, settings: RunConfig) -> None:
+    """Write a result and show it; should the directory refuse, write it elsewhere and say so."""
+    try:
+        files = write_run(directory, result, recorder, settings)
+    except Exception as error:
+        rescue = Path(tempfile.mkdtemp(prefix="hetengine-rescued-"))
+        files = write_run(rescue, result, recorder, settings)
+        print_closing(replace(result, directory=rescue), files)
+        message = f"could not write to {directory} ({explain(error)}); the result is in {rescue}"
+        raise OSError(message) from error
+    print_closing(replace(result, directory=directory), files)
+
+
+def _code(result: Result, settings: RunConfig) -> int:
+    return 0 if result.converged or settings.mode.name == "dry" else NOT_CONVERGED
+
+
+def _failed(error: Exception, directory: Path) -> int:
+    """Tell one line, keep the traceback beside the job unless the place is another run's."""
+    code = exit_code(error)
+    message = explain(error)
+    where = ""
+    if not held(directory):
+        with contextlib.suppress(OSError):
+            directory.mkdir(parents=True, exist_ok=True)
+            text = f"exit code {code}: {message}\n\n{''.join(traceback.format_exception(error))}"
+            (directory / "error.txt").write_text(text, encoding="utf-8")
+            where = f" (traceback in {directory / 'error.txt'})" if code == FAILURE else ""
+    _complain(message + where)
+    _show_traceback(error)
+    return code
+
+
+def _compose_and_run(codes: Path) -> None:
+    """Let Hydra parse ``sys.argv``, compose, and call the job once or many times."""
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    register_schema()
+
+    def job(config: DictConfig) -> float:
+        about = HydraConfig.get()
+        overrides = list(about.overrides.task)
+        if about.mode == RunMode.MULTIRUN:
+            sys.stderr.write(f"job {about.job.num}: {' '.join(overrides)}\n")
+        code, metric = run_job(config, Path(about.runtime.output_dir), overrides)
+        with codes.open("a", encoding="utf-8") as stream:
+            stream.write(f"{code}\n")
+        return metric
+
+    hydra.main(version_base="1.3", config_path=conf_dir(), config_name="run")(job)()
+
+
+def _worst(codes: Path, words: Sequence[str]) -> int:
+    """Return the worst exit code of all jobs and, for a sweep, count them."""
+    if not codes.exists():
+        if {"-m", "--multirun"}.isdisjoint(words):
+            return 0
+        _complain("no job of the sweep has reported back; see the job directories")
+        return FAILURE
+    found = [int(line) for line in codes.read_text(encoding="utf-8").split()]
+    worst = max(found, key=SEVERITY.index)
+    if len(found) > 1:
+        good, stopped = found.count(0), found.count(NOT_CONVERGED)
+        failed = len(found) - good - stopped
+        sys.stderr.write(
+            f"{len(found)} jobs: {good} converged, {stopped} stopped before the tolerance, "
+            f"{failed} failed\n"
+        )
+    return worst
+
+
+def _not_composed(error: Exception) -> int:
+    """Tell in one line why Hydra could not compose a config or start the jobs."""
+    _complain(explain(error))
+    _show_traceback(error)
+    # Hydra answers some malformed overrides with a bare ValueError or TypeError.
+    return WRONG_USE if isinstance(error, ValueError | TypeError | OSError) else exit_code(error)
+
+
+def _refuse_flags(words: Sequence[str]) -> str | None:
+    """Return what is wrong with the flags; argparse itself would print its usage."""
+    from hydra._internal.utils import get_args_parser
+
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
+            get_args_parser().parse_args(list(words))
+    except SystemExit as stop:
+        if stop.code:
+            return told.getvalue().strip().splitlines()[-1].partition("error: ")[2] + "; see --help"
+    return None
+
+
+@contextlib.contextmanager
+def _hydra_environment(words: Sequence[str]) -> Iterator[None]:
+    """Give Hydra our arguments and have it raise errors instead of printing them."""
+    argv, before = sys.argv, {key: os.environ.get(key) for key in ("HYDRA_FULL_ERROR", TRACEBACK)}
+    sys.argv = ["hetengine", *words]
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        os.environ[TRACEBACK] = "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        for key, value in before.items():
+            os.environ.pop(key, None)
+            if value is not None:
+                os.environ[key] = value
+
+
+def _show_traceback(error: BaseException) -> None:
+    """Print the traceback too where the user has asked for it."""
+    if os.environ.get(TRACEBACK) == "1":
+        traceback.print_exception(error)
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"hetengine: {message}\n")

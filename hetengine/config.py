@@ -1,0 +1,270 @@
+"""The configuration of a run as plain dataclasses, and how Hydra learns of them.
+
+Inside the engine a config is never an OmegaConf object: `run_config` turns it into dataclasses
+once, at the edge. A value that a type cannot rule out is checked in ``__post_init__``, with its key
+in the message.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hetengine.data.config import DataConfig
+from hetengine.data.config import check_config as check_data
+from hetengine.errors import UsageError, did_you_mean
+from hetengine.problems.config import ProblemConfig
+from hetengine.solvers.config import DuhlConfig
+from hetengine.topology import DeviceSpec, LinkSpec, Topology
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+MODES = ("execute", "simulate", "dry")
+PRECISIONS = ("float32", "float64")
+METRICS = ("relative_gap", "seconds", "objective", "bytes_host_to_device")
+PROGRESS = ("auto", "plain", "rich", "none")
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a word that is not among the allowed ones."""
+    if value not in allowed:
+        raise UsageError(f"{key}={value!r}; {did_you_mean(value, allowed)}")
+
+
+@dataclass
+class ModeConfig:
+    """How a run is driven.
+
+    Attributes
+    ----------
+    name : {'execute', 'simulate', 'dry'}
+        Real devices and wall time; real numerics in virtual time; or virtual time only.
+    swap_fraction : float
+        With ``dry``: fraction of the resident bytes replaced per round.
+    """
+
+    name: str = "execute"
+    swap_fraction: float = 0.05
+
+    def __post_init__(self) -> None:
+        _one_of("mode.name", self.name, MODES)
+        if not 0.0 <= self.swap_fraction <= 1.0:
+            raise UsageError(f"mode.swap_fraction={self.swap_fraction} must be between 0 and 1")
+
+
+@dataclass
+class DeviceConfig:
+    """One device of a topology file; see `hetengine.topology.DeviceSpec` for the fields."""
+
+    role: str = "accelerator"
+    backend: str = "numpy"
+    index: int = 0
+    threads: int = 1
+    capacity_bytes: int | None = None
+    memory_fraction: float | None = None
+    bandwidth_bytes_per_second: float = 1e10
+    flops_per_second: float = 1e10
+    launch_seconds: float = 0.0
+    source: str = ""
+    kind: str = "assumed"
+
+
+@dataclass
+class LinkConfig:
+    """One link of a topology file; see `hetengine.topology.LinkSpec` for the fields."""
+
+    ends: list[str]
+    up_bytes_per_second: float
+    down_bytes_per_second: float
+    duplex_bytes_per_second: float | None = None
+    latency_seconds: float = 0.0
+    source: str = ""
+    kind: str = "assumed"
+
+
+@dataclass
+class TopologyConfig:
+    """A machine as its file describes it.
+
+    Attributes
+    ----------
+    name : str
+        Name of the machine.
+    devices : dict of str to DeviceConfig
+        Devices by name.
+    links : dict of str to LinkConfig
+        Links by name.
+    """
+
+    name: str
+    devices: dict[str, DeviceConfig]
+    links: dict[str, LinkConfig] = field(default_factory=dict)
+
+    def build(self) -> Topology:
+        """Return the frozen, validated topology.
+
+        Raises
+        ------
+        UsageError
+            If a value is out of range or the parts do not make a machine.
+        """
+        devices = tuple(DeviceSpec(name, **vars(spec)) for name, spec in self.devices.items())
+        return Topology(
+            self.name,
+            tuple(sorted(devices, key=lambda device: device.role != "host")),
+            tuple(_link(name, link) for name, link in self.links.items()),
+        )
+
+
+def _link(name: str, link: LinkConfig) -> LinkSpec:
+    """Freeze one link."""
+    if len(link.ends) != 2:
+        raise UsageError(f"topology: links.{name}.ends={link.ends} must name two devices")
+    ends = (link.ends[0], link.ends[1])
+    return LinkSpec(name, **{**vars(link), "ends": ends})
+
+
+@dataclass
+class RunConfig:
+    """Everything a run depends on.
+
+    Attributes
+    ----------
+    problem, data, topology, solver, mode
+        One config group each.
+    memory_fraction : float or None
+        Capacity of every accelerator as a fraction of the bytes of the data; overrides the
+        topology.
+    seed : int
+        Seed of everything that is drawn.
+    tol : float
+        Relative duality gap at which the run has converged.
+    max_rounds : int
+        Rounds after which it stops.
+    max_seconds : float or None
+        Seconds on the run's clock after which it stops.
+    precision : {'float32', 'float64'}
+        Type of the data on the devices; certificates are always float64.
+    metric : {'relative_gap', 'seconds', 'objective', 'bytes_host_to_device'}
+        What a sweep minimises.
+    progress : {'auto', 'plain', 'rich', 'none'}
+        How progress is shown; ``auto`` is ``rich`` on a terminal and ``plain`` elsewhere.
+    """
+
+    problem: ProblemConfig
+    data: DataConfig
+    topology: TopologyConfig
+    solver: DuhlConfig
+    mode: ModeConfig
+    memory_fraction: float | None = None
+    seed: int = 0
+    tol: float = 1e-4
+    max_rounds: int = 10_000
+    max_seconds: float | None = None
+    precision: str = "float32"
+    metric: str = "relative_gap"
+    progress: str = "auto"
+
+    def __post_init__(self) -> None:
+        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("metric", self.metric, METRICS)
+        _one_of("progress", self.progress, PROGRESS)
+        for key in ("memory_fraction", "tol", "max_seconds"):
+            value = getattr(self, key)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise UsageError(f"{key}={value} must be finite and greater than 0")
+        if self.max_rounds < 1:
+            raise UsageError(f"max_rounds={self.max_rounds} must be at least 1")
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"seed={self.seed} must be at least 0 and below 2**63")
+
+
+GROUPS: dict[str, type[Any]] = {
+    "problem": ProblemConfig,
+    "data": DataConfig,
+    "topology": TopologyConfig,
+    "solver": DuhlConfig,
+    "mode": ModeConfig,
+}
+"""Config groups with their types."""
+
+
+def schema() -> DictConfig:
+    """Return the typed, empty config that YAML files and overrides are merged into."""
+    from omegaconf import OmegaConf
+
+    config = OmegaConf.structured(RunConfig)
+    for key, group in GROUPS.items():
+        config[key] = OmegaConf.structured(group)
+        # Frozen dataclasses arrive as read-only nodes, but overrides still have to come.
+        OmegaConf.set_readonly(config[key], None)
+    return config
+
+
+def register_schema() -> None:
+    """Store the schema that ``conf/run.yaml`` starts from; Hydra then checks keys and types."""
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.instance().store(name="run_schema", node=schema())
+
+
+def run_config(config: DictConfig) -> RunConfig:
+    """Turn a composed config into plain dataclasses.
+
+    Raises
+    ------
+    UsageError
+        If a value is out of range.
+    omegaconf.errors.OmegaConfBaseException
+        If a key is unknown, has the wrong type or is missing.
+    """
+    from omegaconf import OmegaConf
+
+    _refuse_additions(config, "")
+    value = OmegaConf.to_object(config)
+    if not isinstance(value, RunConfig):
+        raise TypeError(f"expected a config made from RunConfig, got {type(value).__name__}")
+    check_data(value.data)
+    value.topology.build()
+    return value
+
+
+def _refuse_additions(node: DictConfig, path: str) -> None:
+    """Refuse keys added with ``+`` that no dataclass has: nothing would read them."""
+    from omegaconf import DictConfig, OmegaConf
+
+    kind = OmegaConf.get_type(node)
+    known = None
+    if kind is not None and dataclasses.is_dataclass(kind):
+        known = [item.name for item in dataclasses.fields(kind)]
+    for key in map(str, node):
+        if known is not None and key not in known:
+            raise UsageError(f"unknown key {path}{key}; {did_you_mean(key, known)}")
+        plain = OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key)
+        child = None if plain else node[key]
+        if isinstance(child, DictConfig):
+            _refuse_additions(child, f"{path}{key}.")
+
+
+def as_dict(config: RunConfig) -> dict[str, Any]:
+    """Return a config as nested dictionaries, lists and plain values."""
+    return dataclasses.asdict(config)
+
+
+def digest(config: RunConfig) -> str:
+    """Return a short hash of all that influences the numbers or the time of a run.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits; equal configs give equal digits on every machine.
+    """
+    values = as_dict(config)
+    del values["progress"], values["metric"]
+    text = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,384 @@
+"""The device API: a handful of verbs every backend and the simulated machine implement.
+
+``alloc free copy load launch event synchronize close``. Every enqueue returns an `Event` of the run's
+clock; dependencies are explicit (``after=``); every launch carries its `Work`, which feeds the cost
+model, the roofline and the trace alike. A kernel is a name with one implementation per backend.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import simpy
+from numpy.typing import DTypeLike
+
+from hetengine.clock import Clock
+from hetengine.errors import UsageError, did_you_mean
+from hetengine.memory import Ledger
+from hetengine.topology import DeviceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one launch has to do, independent of the device that does it.
+
+    Attributes
+    ----------
+    flops : float
+        Floating-point operations.
+    bytes_read, bytes_written : float
+        Bytes moved from and to the device's memory if nothing is cached.
+    items : int
+        Coordinates, columns or samples handled; for rates in reports.
+    """
+
+    flops: float = 0.0
+    bytes_read: float = 0.0
+    bytes_written: float = 0.0
+    items: int = 0
+
+    @property
+    def nbytes(self) -> float:
+        """Bytes read plus bytes written."""
+        return self.bytes_read + self.bytes_written
+
+
+class Event(simpy.Event):
+    """Completion of one device command, on the run's clock.
+
+    Attributes
+    ----------
+    label : str
+        What ran.
+    start_seconds, end_seconds : float
+        When the command itself ran, by the device's own account; NaN until it has.
+    """
+
+    def __init__(self, clock: Clock, label: str) -> None:
+        super().__init__(clock)
+        self.label = label
+        self.start_seconds = float("nan")
+        self.end_seconds = float("nan")
+
+    @property
+    def seconds(self) -> float:
+        """Time the command itself took."""
+        return self.end_seconds - self.start_seconds
+
+
+class Buffer:
+    """A typed piece of one device's memory; views share it and keep it alive.
+
+    Attributes
+    ----------
+    device : Device
+        Owner.
+    array : object
+        Native storage: a NumPy array on CPU and simulated devices.
+    shape : tuple of int
+        Extent, in elements.
+    dtype : numpy.dtype
+        Element type.
+    label : str
+        What it holds, for messages and traces.
+    """
+
+    __slots__ = ("array", "base", "device", "dtype", "label", "shape")
+
+    def __init__(
+        self,
+        device: Device,
+        array: Any,
+        shape: tuple[int, ...],
+        dtype: DTypeLike,
+        label: str,
+        base: Buffer | None = None,
+    ) -> None:
+        self.device = device
+        self.array = array
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.label = label
+        self.base = base
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def section(self, offset: int, count: int, dtype: DTypeLike | None = None) -> Buffer:
+        """Return a one-dimensional view of part of this buffer.
+
+        Parameters
+        ----------
+        offset : int
+            First byte; a multiple of 256 unless it is 0.
+        count : int
+            Elements of ``dtype``.
+        dtype : dtype, optional
+            Element type of the view; that of the buffer by default.
+        """
+        kind = self.dtype if dtype is None else np.dtype(dtype)
+        array = self.device.view(self, offset, count, kind)
+        return Buffer(self.device, array, (count,), kind, self.label, base=self)
+
+
+class Kernel(Protocol):
+    """A loaded kernel: callable on native arrays and scalars, returning a plain value or None."""
+
+    name: str
+
+    def __call__(self, *args: Any) -> Any:
+        """Run to completion on the calling thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HostFunction:
+    """A plain Python function as a kernel, for work the host does in NumPy.
+
+    Attributes
+    ----------
+    name : str
+        Name in traces.
+    function : callable
+        What runs.
+    decides : bool
+        Whether it takes a decision the run depends on; decisions are taken in ``mode=dry`` too.
+    nominal : object
+        Value of the launch where numerics are skipped.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    decides: bool = False
+    nominal: Any = None
+
+    def __call__(self, *args: Any) -> Any:
+        """Run to completion on the calling thread."""
+        return self.function(*args)
+
+
+WorkOf = Work | Callable[[Any], Work]
+"""The work of a launch, or a function of the launch's result where the amount depends on values."""
+
+
+class Device(abc.ABC):
+    """One processor and its memory; see the module for the verbs.
+
+    Parameters
+    ----------
+    spec : DeviceSpec
+        Its entry in the topology.
+    clock : Clock
+        The run's clock.
+    """
+
+    def __init__(self, spec: DeviceSpec, clock: Clock) -> None:
+        self.spec = spec
+        self.clock = clock
+        self.memory = Ledger(spec.name, spec.capacity_bytes)
+
+    @property
+    def name(self) -> str:
+        """Name in the topology."""
+        return self.spec.name
+
+    @abc.abstractmethod
+    def alloc(self, label: str, shape: int | tuple[int, ...], dtype: DTypeLike) -> Buffer:
+        """Reserve zeroed memory, counted against the capacity.
+
+        Raises
+        ------
+        OutOfCapacity
+            Before anything happens, naming the holders of the memory.
+        """
+
+    @abc.abstractmethod
+    def free(self, buffer: Buffer) -> None:
+        """Give memory back once every command that uses it has run."""
+
+    @abc.abstractmethod
+    def view(self, buffer: Buffer, offset: int, count: int, dtype: np.dtype) -> Any:
+        """Native one-dimensional view of a buffer; use `Buffer.section`."""
+
+    @abc.abstractmethod
+    def load(self, name: str) -> Kernel:
+        """Find the implementation of a kernel by name, compiled and ready to launch.
+
+        Raises
+        ------
+        UsageError
+            If this backend has no kernel of that name.
+        """
+
+    @abc.abstractmethod
+    def launch(
+        self,
+        kernel: Kernel,
+        args: Sequence[Any],
+        work: WorkOf,
+        *,
+        after: Iterable[simpy.Event] = (),
+        category: str = "compute",
+    ) -> Event:
+        """Enqueue a kernel on the compute queue, in order.
+
+        Parameters
+        ----------
+        kernel : Kernel
+            From `load`, or a `HostFunction` (host devices only).
+        args : sequence
+            Buffers and scalars.
+        work : Work or callable
+            What it has to do; a callable gets the kernel's result.
+        after : iterable of Event
+            Commands of other queues that must have run before.
+        category : str
+            Phase it is accounted under, for instance ``solve``.
+
+        Returns
+        -------
+        Event
+            Fires with the kernel's result, or fails with what it raised.
+        """
+
+    @abc.abstractmethod
+    def copy(
+        self,
+        destination: Buffer,
+        source: Buffer,
+        *,
+        after: Iterable[simpy.Event] = (),
+        category: str = "copy",
+    ) -> Event:
+        """Enqueue a transfer of ``source.nbytes`` between this device and another.
+
+        Both buffers are kept alive until the event has fired. Transfers each way run in order on a
+        queue of their own.
+        """
+
+    @abc.abstractmethod
+    def synchronize(self) -> simpy.Event:
+        """Return an event that fires when everything enqueued so far has run."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Release threads and memory; the device cannot be used afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What a backend found on this machine, for ``hetengine devices``.
+
+    Attributes
+    ----------
+    backend : str
+        Backend that would run it.
+    index : int
+        What to write as ``index`` in a topology.
+    name : str
+        The driver's name for it.
+    memory_bytes : int or None
+        Its memory, if known.
+    detail : str
+        Anything else worth a line.
+    """
+
+    backend: str
+    index: int
+    name: str
+    memory_bytes: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of ``hetengine doctor``.
+
+    Attributes
+    ----------
+    name : str
+        What was checked.
+    ok : bool
+        Whether it passed.
+    detail : str
+        What was seen.
+    remedy : str
+        What to type to mend it; empty if it passed.
+    """
+
+    name: str
+    ok: bool
+    detail: str = ""
+    remedy: str = ""
+
+
+class Backend(Protocol):
+    """What a package registers under the entry-point group ``hetengine.backends``."""
+
+    name: str
+
+    def implementations(self) -> Mapping[str, Callable[..., Any]]:
+        """Kernels by name."""
+        ...
+
+    def devices(self) -> list[DeviceInfo]:
+        """What this machine offers."""
+        ...
+
+    def open(self, spec: DeviceSpec, clock: Clock, observe: Observer) -> Device:
+        """Open the device a topology names; raise `BackendUnavailable` if it cannot run here."""
+        ...
+
+    def check(self) -> list[Check]:
+        """Probe the backend from import to a right answer, for ``hetengine doctor``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One command as it ran: the common currency of traces, phases and fidelity.
+
+    Attributes
+    ----------
+    device, queue, label, category : str
+        Where it ran and what it was.
+    start_seconds, end_seconds : float
+        On the run's clock.
+    work : Work
+        What it had to do; for a copy, the bytes.
+    direction : str
+        ``up`` or ``down`` for a copy (up is away from the host), empty for a launch.
+    """
+
+    device: str
+    queue: str
+    label: str
+    category: str
+    start_seconds: float
+    end_seconds: float
+    work: Work
+    direction: str = ""
+
+
+Observer = Callable[[Span], None]
+"""Receives each span once its command has run; called on the loop's thread."""
+
+
+def lookup(name: str, implementations: Mapping[str, Callable[..., Any]], backend: str) -> Any:
+    """Find a kernel in a backend's table.
+
+    Raises
+    ------
+    UsageError
+        If it is not there.
+    """
+    if name not in implementations:
+        hint = did_you_mean(name, sorted(implementations))
+        raise UsageError(f"backend {backend} has no kernel {name!r}; {hint}")
+    return implementations[name]

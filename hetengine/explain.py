@@ -1,0 +1,91 @@
+"""Whatever goes wrong on the command line, told in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.errors import (
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from hetengine.errors import HetengineError, did_you_mean
+
+COMMANDS = ("doctor", "devices")
+"""First words that are commands rather than overrides."""
+
+WRONG_USE = 2
+FAILURE = 1
+
+
+def exit_code(error: BaseException) -> int:
+    """Return 2 where the user can mend it by typing something else, otherwise 1."""
+    if isinstance(error, HetengineError):
+        return error.exit_code
+    usage = (HydraException, OmegaConfBaseException, FileNotFoundError, PermissionError)
+    paths = (IsADirectoryError, NotADirectoryError, FileExistsError)
+    return WRONG_USE if isinstance(error, (*usage, *paths)) else FAILURE
+
+
+def explain(error: BaseException) -> str:
+    """Return one line: what failed, the value, what is allowed.
+
+    Parameters
+    ----------
+    error : BaseException
+        From composing a config or from a job.
+
+    Returns
+    -------
+    str
+        A message without line breaks.
+    """
+    if isinstance(error, MissingConfigException):
+        return _missing_option(error)
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error)
+    if isinstance(error, OmegaConfBaseException):
+        return _wrong_value(error)
+    cause = error.__cause__
+    if isinstance(error, HydraException) and isinstance(cause, OmegaConfBaseException):
+        return _wrong_value(cause)
+    text = one_line(error)
+    expected = HetengineError | HydraException | OSError
+    return text if isinstance(error, expected) else f"{type(error).__name__}: {text}"
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error on one line, or its type where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _missing_option(error: MissingConfigException) -> str:
+    group, _, option = (error.missing_cfg_file or "").rpartition("/")
+    if not group or not error.options:
+        return one_line(error)
+    return f"{group}={option} does not exist; {did_you_mean(option, error.options)}"
+
+
+def _unreadable(error: OverrideParseException) -> str:
+    word = error.override
+    if "=" in word:
+        detail = error.message.splitlines()[1:2] or [""]
+        return f"cannot read {word!r} ({detail[0]}); put values with special characters in quotes"
+    hint = did_you_mean(word, COMMANDS)
+    return f"{word!r} is neither key=value nor a command; {hint} or KEY=VALUE, see --help"
+
+
+def _wrong_value(error: OmegaConfBaseException) -> str:
+    key = error.full_key or ""
+    if isinstance(error, ConfigAttributeError | ConfigKeyError):
+        return f"unknown key {key}; {did_you_mean(error.key, _siblings(error))}"
+    what = str(error).splitlines()[0]
+    return f"{key}: {what}" if key else what
+
+
+def _siblings(error: OmegaConfBaseException) -> list[str]:
+    """Return the keys that stand beside an unknown one."""
+    parent: Any = error.parent_node
+    return [str(key) for key in parent if key != "hydra"] if parent is not None else []

@@ -1,0 +1,113 @@
+"""The opened machine a solver runs on: a clock and the devices of a topology."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hetengine.clock import Clock, VirtualClock, WallClock
+from hetengine.device import Device, Observer
+from hetengine.registry import backend
+from hetengine.sim import FluidNetwork, RooflineCost, SimulatedDevice
+from hetengine.topology import DeviceSpec, Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A clock, the host and the accelerators, all open.
+
+    Attributes
+    ----------
+    clock : Clock
+        Wall or virtual time.
+    host : Device
+        Holds all data.
+    accelerators : tuple of Device
+        In the order of the topology.
+    """
+
+    clock: Clock
+    host: Device
+    accelerators: tuple[Device, ...]
+
+    def close(self) -> None:
+        """Close every device."""
+        for device in (*self.accelerators, self.host):
+            device.close()
+
+
+def with_capacities(
+    topology: Topology, data_bytes: int, memory_fraction: float | None
+) -> Topology:
+    """Return the topology with the capacity of every accelerator in bytes.
+
+    A fraction given for the run sets all accelerators; otherwise a device's ``capacity_bytes`` counts, or
+    its own ``memory_fraction``, or there is no limit.
+
+    Parameters
+    ----------
+    topology : Topology
+        As configured.
+    data_bytes : int
+        Bytes of the matrix.
+    memory_fraction : float or None
+        Capacity of each accelerator over the bytes of the data.
+    """
+
+    def capped(spec: DeviceSpec) -> DeviceSpec:
+        if spec.role == "host":
+            return spec
+        fraction = memory_fraction
+        if fraction is None and spec.capacity_bytes is None:
+            fraction = spec.memory_fraction
+        return spec if fraction is None else replace(spec, capacity_bytes=int(fraction * data_bytes))
+
+    return replace(topology, devices=tuple(capped(spec) for spec in topology.devices))
+
+
+def open_machine(topology: Topology, mode: str, observe: Observer) -> Machine:
+    """Open every device of a topology, for real or simulated.
+
+    Parameters
+    ----------
+    topology : Topology
+        With capacities in bytes.
+    mode : {'execute', 'simulate', 'dry'}
+        Real devices on the wall clock; simulated ones with numerics; simulated ones without.
+    observe : callable
+        Receives the span of each command.
+
+    Raises
+    ------
+    BackendUnavailable
+        If a backend cannot run here; nothing stays open.
+    """
+    if mode == "execute":
+        clock = WallClock()
+        opened: list[Device] = []
+        try:
+            for spec in topology.devices:
+                opened.append(backend(spec.backend).open(spec, clock, observe))
+        except BaseException:
+            for device in opened:
+                device.close()
+            raise
+    else:
+        clock = VirtualClock()
+        network = FluidNetwork(clock)
+        for link in topology.links:
+            network.add_link(link)
+        opened = [
+            SimulatedDevice(
+                spec,
+                clock,
+                backend("numpy").implementations(spec.threads if spec.backend == "numpy" else 1),
+                network,
+                topology,
+                observe,
+                RooflineCost(),
+                numerics=mode == "simulate",
+            )
+            for spec in topology.devices
+        ]
+    host = next(device for device in opened if device.spec.role == "host")
+    return Machine(clock, host, tuple(d for d in opened if d is not host))

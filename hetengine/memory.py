@@ -1,0 +1,75 @@
+"""Capacity of one memory tier: who holds how much, the same in real and simulated runs."""
+
+from __future__ import annotations
+
+from hetengine.errors import OutOfCapacity
+
+
+class Ledger:
+    """Count bytes against a capacity, by holder.
+
+    Parameters
+    ----------
+    tier : str
+        Name for messages.
+    capacity_bytes : int or None
+        Limit; None means there is none.
+
+    Examples
+    --------
+    >>> ledger = Ledger("card", 100)
+    >>> ledger.reserve("columns", 80)
+    >>> ledger.free_bytes
+    20
+    """
+
+    def __init__(self, tier: str, capacity_bytes: int | None) -> None:
+        self.tier = tier
+        self.capacity_bytes = capacity_bytes
+        self.peak_bytes = 0
+        self._held: dict[str, int] = {}
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes held now."""
+        return sum(self._held.values())
+
+    @property
+    def free_bytes(self) -> int | None:
+        """Bytes still free; None where there is no limit."""
+        return None if self.capacity_bytes is None else self.capacity_bytes - self.used_bytes
+
+    def reserve(self, holder: str, nbytes: int) -> None:
+        """Take bytes for a holder.
+
+        Raises
+        ------
+        OutOfCapacity
+            If they do not fit; nothing is taken then.
+        """
+        free = self.free_bytes
+        if free is not None and nbytes > free:
+            held = ", ".join(f"{who} {size:,}" for who, size in self._held.items()) or "nobody"
+            raise OutOfCapacity(
+                f"{self.tier}: {holder} needs {nbytes:,} bytes, {free:,} of {self.capacity_bytes:,} "
+                f"are free (held by: {held}); raise topology.devices.{self.tier}.capacity_bytes "
+                "or memory_fraction"
+            )
+        self._held[holder] = self._held.get(holder, 0) + nbytes
+        self.peak_bytes = max(self.peak_bytes, self.used_bytes)
+
+    def release(self, holder: str, nbytes: int) -> None:
+        """Give bytes of a holder back.
+
+        Raises
+        ------
+        ValueError
+            If the holder has not that many.
+        """
+        held = self._held.get(holder, 0)
+        if nbytes > held:
+            raise ValueError(f"{self.tier}: {holder} gives back {nbytes:,} bytes but holds {held:,}")
+        if nbytes == held:
+            del self._held[holder]
+        else:
+            self._held[holder] = held - nbytes

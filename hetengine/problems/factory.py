@@ -1,0 +1,206 @@
+"""From what the user asked for and the data to one problem in coordinate form."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from hetengine.errors import DataError, UsageError
+from hetengine.problems.config import CLASSIFICATION, DEFAULT_LAM_RATIO, ProblemConfig
+from hetengine.problems.kinds import Kind
+from hetengine.problems.lambda_max import lambda_max, normalised_weights
+from hetengine.problems.matrix import Columns, Matrix, ShapeColumns, columns_of
+from hetengine.problems.problem import CoordinateProblem
+
+Vector = NDArray[np.float64]
+
+_DUAL_KINDS = {
+    "ridge": Kind.SQUARED,
+    "svm": Kind.HINGE,
+    "squared_hinge": Kind.SQUARED_HINGE,
+    "logistic": Kind.LOGISTIC,
+}
+
+
+def make_problem(
+    config: ProblemConfig,
+    X: Matrix,
+    y: ArrayLike,
+    weights: ArrayLike | None = None,
+    dtype: DTypeLike = np.float32,
+) -> CoordinateProblem:
+    """Return the coordinate form of one problem on one data set.
+
+    Parameters
+    ----------
+    config : ProblemConfig
+    X : ndarray or SciPy sparse array, shape (N, P)
+        Used as it lies where its layout and dtype already fit.
+    y : array_like, shape (N,)
+        Numbers for regression; -1 and +1 for classification.
+    weights : array_like, shape (N,), optional
+        Example weights; scaled to mean 1, so that the loss is a weighted mean.
+    dtype : float32 or float64
+        Type of the stored matrix; everything else is float64.
+
+    Returns
+    -------
+    CoordinateProblem
+
+    Raises
+    ------
+    DataError
+        If labels or weights do not fit the data or the loss.
+    UsageError
+        If lambda cannot be derived or the matrix cannot be represented.
+    """
+    labels = _checked_labels(config, X, y)
+    scale = None if weights is None else normalised_weights(weights, labels.size)
+    lam = _strength(config, X, labels, scale)
+    if config.side_for(*X.shape) == "primal":
+        return _primal(config, lam, X, labels, scale, dtype)
+    ones = np.ones(labels.size) if config.intercept else None
+    columns = columns_of(X, "dual", dtype, append=ones)
+    importance = np.ones(labels.size) if scale is None else scale
+    return _dual(config, lam, columns, labels, importance / labels.size)
+
+
+def make_shape_problem(
+    config: ProblemConfig,
+    rows: int,
+    columns: int,
+    density: float = 1.0,
+    dtype: DTypeLike = np.float32,
+) -> CoordinateProblem:
+    """Return a problem of the right sizes and no data, for ``mode=dry``.
+
+    Parameters
+    ----------
+    config : ProblemConfig
+        Where it gives no ``lam``, lambda_max counts as 1.
+    rows, columns : int
+        N and P.
+    density : float
+        Share of stored entries; 1 is dense.
+    dtype : float32 or float64
+
+    Returns
+    -------
+    CoordinateProblem
+        With `ShapeColumns`, labels 1 and equal weights.
+    """
+    lam = config.lam or config.lam_ratio or DEFAULT_LAM_RATIO
+    extra = int(config.intercept)
+    if config.side_for(rows, columns) == "dual":
+        shape = ShapeColumns(rows, columns + extra, np.dtype(dtype), density)
+        return _dual(config, lam, shape, np.ones(rows), np.full(rows, 1 / rows))
+    shape = ShapeColumns(columns + extra, rows, np.dtype(dtype), density)
+    direction = np.ones(rows) if config.intercept else None
+    products = np.zeros(columns + extra) if config.intercept else None
+    return _penalised(config, lam, shape, np.zeros(rows), direction, products)
+
+
+def _checked_labels(config: ProblemConfig, X: Matrix, y: ArrayLike) -> Vector:
+    labels = np.asarray(y, dtype=np.float64)
+    if labels.shape != (X.shape[0],):
+        raise DataError(
+            f"y of shape {labels.shape} must have one label for each of {X.shape[0]} rows"
+        )
+    bad = np.flatnonzero(~np.isfinite(labels))
+    if bad.size:
+        raise DataError(f"y[{bad[0]}]={labels[bad[0]]} must be finite ({bad.size} such labels)")
+    if config.name in CLASSIFICATION:
+        bad = np.flatnonzero(np.abs(labels) != 1)
+        if bad.size:
+            raise DataError(
+                f"y[{bad[0]}]={labels[bad[0]]:g} does not fit {config.name}; allowed: -1 and +1 "
+                f"({bad.size} other labels); for numbers type problem=ridge or problem=lasso"
+            )
+    return labels
+
+
+def _strength(config: ProblemConfig, X: Matrix, labels: Vector, scale: Vector | None) -> float:
+    """Return lambda, resolved from ``lam_ratio`` where it is not given."""
+    if config.lam is not None:
+        return config.lam
+    share = DEFAULT_LAM_RATIO if config.lam_ratio is None else config.lam_ratio
+    largest = lambda_max(config.name, X, labels, scale, config.intercept, config.l1_ratio)
+    if not largest > 0:
+        raise UsageError(
+            f"problem.lam_ratio={share} of lambda_max={largest}: no feature correlates with the "
+            "labels; set problem.lam instead"
+        )
+    return share * largest
+
+
+def _primal(
+    config: ProblemConfig,
+    lam: float,
+    X: Matrix,
+    labels: Vector,
+    scale: Vector | None,
+    dtype: DTypeLike,
+) -> CoordinateProblem:
+    root = None if scale is None else np.sqrt(scale)
+    target = labels if root is None else root * labels
+    if not config.intercept:
+        columns = columns_of(X, "primal", dtype, row_scale=root)
+        return _penalised(config, lam, columns, target, None, None)
+    constant = np.ones(labels.size) if root is None else root
+    # The certificate must centre by the column the kernels see, so take its stored rounding.
+    direction = constant.astype(dtype).astype(np.float64)
+    columns = columns_of(X, "primal", dtype, append=direction, row_scale=root)
+    return _penalised(config, lam, columns, target, direction, columns.dot(direction))
+
+
+def _penalised(
+    config: ProblemConfig,
+    lam: float,
+    columns: Columns,
+    target: Vector,
+    direction: Vector | None,
+    products: Vector | None,
+) -> CoordinateProblem:
+    share = {"lasso": 1.0, "elastic_net": config.l1_ratio, "ridge": 0.0}[config.name]
+    l1, l2 = lam * share, lam * (1 - share)
+    p, q = np.full(columns.count, l1), np.full(columns.count, l2)
+    pinned = np.arange(columns.count - config.intercept, columns.count, dtype=np.int64)
+    p[pinned] = q[pinned] = 0.0
+    return CoordinateProblem(
+        name=config.name,
+        side="primal",
+        kind=Kind.PENALTY,
+        columns=columns,
+        smoothness=1 / target.size,
+        target=target,
+        p=p,
+        q=q,
+        lam=lam,
+        rows=target.size,
+        features=columns.count - config.intercept,
+        l1=l1,
+        l2=l2,
+        intercept=config.intercept,
+        intercept_direction=direction,
+        intercept_products=products,
+        pinned=pinned,
+    )
+
+
+def _dual(
+    config: ProblemConfig, lam: float, columns: Columns, labels: Vector, importance: Vector
+) -> CoordinateProblem:
+    return CoordinateProblem(
+        name=config.name,
+        side="dual",
+        kind=_DUAL_KINDS[config.name],
+        columns=columns,
+        smoothness=1 / lam,
+        target=np.zeros(columns.length),
+        p=labels,
+        q=importance,
+        lam=lam,
+        rows=labels.size,
+        features=columns.length - config.intercept,
+        intercept=config.intercept,
+    )

@@ -1,0 +1,104 @@
+"""What a run leaves behind while it runs: spans, rows, messages, phases."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from hetengine.device import Span
+from hetengine.record.metrics import MetricsRow
+from hetengine.record.progress import Progress, Silent
+
+
+class Recorder:
+    """Collect spans and rows of one run and pass the rows on to the progress display.
+
+    Parameters
+    ----------
+    progress : Progress, optional
+        Where rows and messages are shown; nowhere by default.
+
+    Attributes
+    ----------
+    spans : list of Span
+        Commands in the order they were observed.
+    rows : list of MetricsRow
+        One per certificate.
+    messages : list of str
+        What was logged.
+    bytes_up, bytes_down : int
+        Bytes copied away from and back to the host.
+    """
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = Silent() if progress is None else progress
+        self.spans: list[Span] = []
+        self.rows: list[MetricsRow] = []
+        self.messages: list[str] = []
+        self.bytes_up = 0
+        self.bytes_down = 0
+        self._phases: dict[str, float] = {}
+        self._origin_seconds = 0.0
+        self._lock = threading.Lock()
+
+    def start(self, origin_seconds: float) -> None:
+        """Forget the spans so far, which only prepared the run, and count time from now on.
+
+        Parameters
+        ----------
+        origin_seconds : float
+            Time on the run's clock that becomes zero.
+        """
+        with self._lock:
+            for span in self.spans:
+                self._phases.pop(span.category, None)
+            self.spans.clear()
+            self.bytes_up = self.bytes_down = 0
+            self._origin_seconds = origin_seconds
+
+    def observe(self, span: Span) -> None:
+        """Add a span; safe from any thread."""
+        origin = self._origin_seconds
+        span = replace(
+            span,
+            start_seconds=span.start_seconds - origin,
+            end_seconds=span.end_seconds - origin,
+        )
+        with self._lock:
+            self.spans.append(span)
+            self._add(span.category, span.end_seconds - span.start_seconds)
+            if span.direction == "up":
+                self.bytes_up += copied_bytes(span)
+            elif span.direction == "down":
+                self.bytes_down += copied_bytes(span)
+
+    def row(self, row: MetricsRow) -> None:
+        """Add a row and show it."""
+        self.rows.append(row)
+        self.progress.row(row)
+
+    def log(self, message: str) -> None:
+        """Keep a message and show it."""
+        self.messages.append(message)
+        self.progress.message(message)
+
+    def phase(self, name: str, seconds: float) -> None:
+        """Account wall seconds spent outside the devices, for instance under ``load``."""
+        with self._lock:
+            self._add(name, seconds)
+
+    def phases(self) -> dict[str, float]:
+        """Return seconds by phase: device time by category, and the wall phases.
+
+        Queues run beside each other, so the sum may exceed the length of the run.
+        """
+        with self._lock:
+            return {name: self._phases[name] for name in sorted(self._phases)}
+
+    def _add(self, name: str, seconds: float) -> None:
+        self._phases[name] = self._phases.get(name, 0.0) + seconds
+
+
+def copied_bytes(span: Span) -> int:
+    """Return the bytes a copy moved, each counted once."""
+    return int(max(span.work.bytes_read, span.work.bytes_written))

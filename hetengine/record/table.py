@@ -1,0 +1,81 @@
+"""What stands on the screen when a run is over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hetengine.record.progress import human_bytes
+from hetengine.result import Result
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def closing_lines(result: Result) -> list[tuple[str, str]]:
+    """Return the entries of the closing table: what, and its value."""
+    summary: Mapping[str, Any] = result.summary
+    mode = summary.get("mode", "execute")
+    clock = "wall clock" if mode == "execute" else "virtual clock"
+    lines = [("status", _status(result, summary))]
+    if mode != "dry":
+        lines += [
+            ("objective", f"{result.objective:.10g}"),
+            ("relative gap", f"{result.relative_gap:.3e} ({result.certificate} certificate)"),
+            ("duality gap", f"{result.duality_gap:.3e}"),
+        ]
+    lines += [
+        ("rounds", f"{result.rounds:,}"),
+        ("seconds", f"{result.seconds:.4g} ({clock})"),
+    ]
+    for key, label in (("host_to_device", "up"), ("device_to_host", "down")):
+        if (nbytes := summary.get(f"bytes_{key}")) is not None:
+            lines.append((f"copied {label}", human_bytes(nbytes)))
+    lines += [(f"  {name}", f"{seconds:.4g} s") for name, seconds in _phases(summary)]
+    return lines
+
+
+def closing_table(result: Result) -> Table:
+    """Return the entries of `closing_lines` as a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, title=_title(result.summary), title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for what, value in closing_lines(result):
+        table.add_row(Text(what), Text(value))
+    return table
+
+
+def print_closing(result: Result, files: Sequence[Path]) -> None:
+    """Print the table, and the files one per line so that they can be copied."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(closing_table(result))
+    for file in files:
+        console.out(str(file), highlight=False)
+
+
+def _title(summary: Mapping[str, Any]) -> str:
+    data = summary.get("data", {})
+    words = [summary.get("solver"), summary.get("problem"), data.get("name")]
+    place = [summary.get("topology"), summary.get("mode")]
+    return " ".join(str(word) for word in (*words, "on", *place) if word)
+
+
+def _status(result: Result, summary: Mapping[str, Any]) -> str:
+    if result.converged or summary.get("mode") == "dry":
+        return result.status
+    if not math.isfinite(result.relative_gap):
+        return f"{result.status}: not converged"
+    return f"{result.status}: stopped before the tolerance"
+
+
+def _phases(summary: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Return phases, the longest first."""
+    phases: Mapping[str, float] = summary.get("phases", {})
+    return sorted(phases.items(), key=lambda item: (-item[1], item[0]))

@@ -1,0 +1,115 @@
+"""What a run returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hetengine.errors import DataError
+from hetengine.record.metrics import MetricsRow
+
+
+@dataclass(frozen=True)
+class Result:
+    """A model with its certificate and the history of the run.
+
+    Attributes
+    ----------
+    w : ndarray of shape (n_features,), float64
+        Coefficients; empty where no numerics were run (``mode=dry``).
+    intercept : float
+        Intercept, 0 if none was fitted.
+    objective : float
+        Objective at the model.
+    duality_gap, relative_gap : float
+        Certified gap, and the same over the absolute objective.
+    certificate : str
+        Kind of certificate.
+    status : {'converged', 'max_rounds', 'max_seconds', 'diverged'}
+        Why the run ended.
+    rounds : int
+        Rounds done.
+    seconds : float
+        On the run's clock.
+    metrics : list of MetricsRow
+        One row per certificate.
+    summary : dict
+        What ``summary.json`` holds.
+    directory : pathlib.Path or None
+        Where the files are; None if none were written.
+    labels : tuple of float or None
+        For classifiers, the labels of the negative and the positive class.
+    """
+
+    w: np.ndarray
+    intercept: float
+    objective: float
+    duality_gap: float
+    relative_gap: float
+    certificate: str
+    status: str
+    rounds: int
+    seconds: float
+    metrics: list[MetricsRow] = field(default_factory=list, repr=False)
+    summary: dict[str, Any] = field(default_factory=dict, repr=False)
+    directory: Path | None = None
+    labels: tuple[float, float] | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the tolerance was reached."""
+        return self.status == "converged"
+
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """Return ``X w + intercept``.
+
+        Parameters
+        ----------
+        X : array or SciPy sparse array of shape (n_rows, n_features)
+            Examples.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), float64
+            One value per example.
+
+        Raises
+        ------
+        DataError
+            If X does not have one column per coefficient.
+        """
+        matrix: Any = X if hasattr(X, "tocsr") else np.asarray(X)
+        if matrix.ndim != 2 or matrix.shape[1] != self.w.size:
+            raise DataError(
+                f"X has shape {matrix.shape} but the model has {self.w.size} coefficients; "
+                f"give it as (rows, {self.w.size})"
+            )
+        return np.asarray(matrix @ self.w, dtype=np.float64) + self.intercept
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return labels for a classifier, values for a regressor.
+
+        Parameters
+        ----------
+        X : array or SciPy sparse array of shape (n_rows, n_features)
+            Examples.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), float64
+            One label or value per example.
+
+        Raises
+        ------
+        DataError
+            If X does not have one column per coefficient.
+        """
+        values = self.decision_function(X)
+        if self.labels is None:
+            return values
+        negative, positive = self.labels
+        return np.where(values > 0, positive, negative)

@@ -1,0 +1,144 @@
+"""The two commands of a simulated device: launch a kernel, copy a buffer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hetengine.device import Buffer, Event, HostFunction, Kernel, Work, WorkOf
+from hetengine.errors import UsageError
+from hetengine.sim.fluid import Hop
+from hetengine.sim.leases import Leases
+from hetengine.sim.queue import Command
+
+if TYPE_CHECKING:
+    from hetengine.sim.device import SimulatedDevice
+
+
+class Launch(Command):
+    """Run a kernel's numbers, then let the time its work costs pass.
+
+    Parameters
+    ----------
+    event : Event
+        Fires with the kernel's result.
+    category : str
+        Phase it is accounted under.
+    device : SimulatedDevice
+        Where it runs.
+    kernel : Kernel
+        What runs.
+    args : sequence
+        Buffers and scalars.
+    buffers : tuple of Buffer
+        The buffers among ``args``; they may not be released until the launch has run.
+    work : Work or callable
+        What it has to do; a callable gets the result.
+    """
+
+    __slots__ = ("args", "buffers", "device", "kernel", "work_of")
+
+    def __init__(
+        self,
+        event: Event,
+        category: str,
+        device: SimulatedDevice,
+        kernel: Kernel,
+        args: Sequence[Any],
+        buffers: tuple[Buffer, ...],
+        work: WorkOf,
+    ) -> None:
+        super().__init__(event, category)
+        self.device = device
+        self.kernel = kernel
+        self.args = args
+        self.buffers = buffers
+        self.work_of = work
+        device.leases.take(buffers)
+
+    def begin(self) -> float:
+        """Compute the result, and from it the work and its cost."""
+        kernel = self.kernel
+        if self.device.numerics or (isinstance(kernel, HostFunction) and kernel.decides):
+            native = [arg.array if isinstance(arg, Buffer) else arg for arg in self.args]
+            self.result = kernel(*native)
+        else:
+            self.result = getattr(kernel, "nominal", None)
+        work = self.work_of
+        self.work = work if isinstance(work, Work) else work(self.result)
+        seconds = self.device.cost.seconds(self.device.spec, self.work, kernel.name)
+        sane = self.work.flops >= 0.0 and self.work.nbytes >= 0.0
+        if not (sane and 0.0 <= seconds < math.inf):
+            raise UsageError(
+                f"{self.device.name}: {kernel.name} costs {seconds} seconds for {self.work}; "
+                "work and cost must be finite and at least 0"
+            )
+        return seconds
+
+    def release(self) -> None:
+        """Let go of the arguments."""
+        self.device.leases.give_back(self.buffers)
+        self.args = self.buffers = ()
+
+
+class Copy(Command):
+    """Copy the bytes, then let them flow over the network.
+
+    Parameters
+    ----------
+    event : Event
+        Fires when the last byte has arrived.
+    category, direction : str
+        Phase it is accounted under; ``up`` or ``down``.
+    device : SimulatedDevice
+        Whose copy queue it is in.
+    route : tuple of (str, str)
+        Links crossed.
+    destination, source : Buffer
+        Buffers of the same size; neither may be released until the copy has run.
+    """
+
+    __slots__ = ("destination", "device", "route", "source")
+
+    def __init__(
+        self,
+        event: Event,
+        category: str,
+        direction: str,
+        device: SimulatedDevice,
+        route: tuple[Hop, ...],
+        destination: Buffer,
+        source: Buffer,
+    ) -> None:
+        super().__init__(event, category, direction)
+        self.device = device
+        self.route = route
+        self.destination = destination
+        self.source = source
+        nbytes = source.nbytes
+        self.work = Work(bytes_read=nbytes, bytes_written=nbytes)
+        _leases(source).check(source, "copy")
+        _leases(destination).take((destination,))
+        _leases(source).take((source,))
+
+    def begin(self) -> None:
+        """Copy the bytes and hand the event to the network, which fires it."""
+        if self.device.numerics:
+            np.copyto(_flat(self.destination), _flat(self.source))
+        self.device.network.transfer(self.route, self.source.nbytes, self.event)
+
+    def release(self) -> None:
+        """Let go of both buffers."""
+        _leases(self.destination).give_back((self.destination,))
+        _leases(self.source).give_back((self.source,))
+
+
+def _flat(buffer: Buffer) -> np.ndarray:
+    return buffer.array.reshape(-1)
+
+
+def _leases(buffer: Buffer) -> Leases:
+    return buffer.device.leases  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,85 @@
+"""Which buffers commands are using, so that none is given back under a command in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from hetengine.device import Buffer
+from hetengine.errors import UsageError
+
+
+def root_of(buffer: Buffer) -> Buffer:
+    """Return the buffer a section was taken from; a buffer that is no section is its own root."""
+    while buffer.base is not None:
+        buffer = buffer.base
+    return buffer
+
+
+class Leases:
+    """Commands in flight per buffer of one device.
+
+    Parameters
+    ----------
+    release : callable
+        Gives a buffer's memory back; called once, when it has been freed and nothing uses it.
+    """
+
+    def __init__(self, release: Callable[[Buffer], None]) -> None:
+        self._release = release
+        self._uses: dict[Buffer, int] = {}
+        self._freed: set[Buffer] = set()
+
+    def take(self, buffers: Iterable[Buffer]) -> None:
+        """Count a use of each buffer's root.
+
+        Raises
+        ------
+        UsageError
+            If one of them has been freed; none is counted then.
+        """
+        roots = [root_of(buffer) for buffer in buffers]
+        for root in roots:
+            self.check(root, "use")
+        for root in roots:
+            self._uses[root] = self._uses.get(root, 0) + 1
+
+    def give_back(self, buffers: Iterable[Buffer]) -> None:
+        """End a use of each buffer's root, and release those that were waiting for it."""
+        for root in map(root_of, buffers):
+            left = self._uses[root] - 1
+            if left:
+                self._uses[root] = left
+                continue
+            del self._uses[root]
+            if root in self._freed:
+                self._freed.remove(root)
+                self._release(root)
+
+    def free(self, buffer: Buffer) -> None:
+        """Release a buffer, at once or after its last use.
+
+        Raises
+        ------
+        UsageError
+            If it has been freed before.
+        """
+        self.check(buffer, "free")
+        if buffer in self._uses:
+            self._freed.add(buffer)
+        else:
+            self._release(buffer)
+
+    def check(self, buffer: Buffer, verb: str) -> None:
+        """Refuse a buffer that has been freed.
+
+        Raises
+        ------
+        UsageError
+            If it has been.
+        """
+        root = root_of(buffer)
+        if root.array is None or root in self._freed:
+            raise UsageError(
+                f"{root.device.name}: cannot {verb} {root.label}, it has been freed; "
+                "allocate it again"
+            )

@@ -1,0 +1,1 @@
+"""Solvers: generator programs against devices and a clock, and the policies they use."""

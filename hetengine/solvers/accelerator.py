@@ -1,0 +1,255 @@
+"""A worker whose memory holds some of the columns, filled by shipments from the host.
+
+A shipment is one contiguous block of bytes: the columns and, per column, its slot and state. It is packed
+on the host, crosses the link in one transfer and is unpacked on the device. Two staging areas on each
+side let one shipment travel while the last is unpacked and the next is packed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from hetengine.device import Buffer, Device, Event
+from hetengine.solvers.arena import STAGING_AREAS, Arena
+from hetengine.solvers.columns import HostColumns
+from hetengine.solvers.residency import Residency
+from hetengine.solvers.selection import Swap
+from hetengine.solvers.work import move_work
+from hetengine.solvers.worker import STATE, Process, Worker
+
+_SECTION_TYPES = {"slots": np.int32, "starts": np.int64, "lens": np.int32, "indices": np.uint32}
+_PULLED = ("w", "alpha", "gap")
+_PADDING_BYTES = 6 * 256
+
+
+class Accelerator(Worker):
+    """Descend on the resident columns of one accelerator.
+
+    Parameters
+    ----------
+    device : Device
+        The accelerator.
+    arena : Arena
+        How its memory is divided.
+    columns : HostColumns
+        Where shipments come from.
+    seed : int
+        Seeds the order of the epochs.
+
+    Raises
+    ------
+    OutOfCapacity
+        If the arena does not fit the device.
+    """
+
+    def __init__(self, device: Device, arena: Arena, columns: HostColumns, seed: int) -> None:
+        super().__init__(device, columns.problem, arena.slots, seed)
+        self.arena = arena
+        self.residency = Residency(arena, columns.lens)
+        self._host = columns
+        self.columns = self._alloc_columns()
+        host = columns.host
+        areas = range(STAGING_AREAS)
+        self._staging = [device.alloc(f"staging{k}", arena.staging_bytes, np.uint8) for k in areas]
+        label = f"{device.name}.staging"
+        self._packing = [host.alloc(f"{label}{k}", arena.staging_bytes, np.uint8) for k in areas]
+        self._pulled = {
+            name: host.alloc(f"{device.name}.{name}", self._local(name).shape, self.real)
+            for name in _PULLED
+        }
+        self._pushed = {
+            name: host.alloc(f"{device.name}.push.{name}", self._local(name).shape, self.real)
+            for name in ("w", "alpha")
+        }
+        self._order = host.alloc(f"{device.name}.order", arena.slots, np.int32)
+        self._ordered = np.empty(0, np.int32)
+        layout = "sparse" if arena.sparse else "dense"
+        self._unpack = device.load(f"{layout}_unpack")
+        self._compact = device.load("sparse_compact") if arena.sparse else None
+
+    def _alloc_columns(self) -> tuple[Buffer, ...]:
+        arena, device = self.arena, self.device
+        if not arena.sparse:
+            return (device.alloc("columns", (arena.slots, self.problem.columns.length), self.real),)
+        return (
+            device.alloc("columns", arena.elements, self.real),
+            device.alloc("indices", arena.elements, np.uint32),
+            device.alloc("starts", arena.slots, np.int64),
+            device.alloc("lens", arena.slots, np.int32),
+        )
+
+    def _local(self, name: str) -> Buffer:
+        return self.w if name == "w" else self.state[name]
+
+    @property
+    def resident(self) -> np.ndarray:
+        """Whether each coordinate's column is in this memory."""
+        return self.residency.mask
+
+    @property
+    def placement(self) -> tuple[np.ndarray, np.ndarray]:
+        """Resident coordinates and their slots."""
+        slots = self.residency.slots
+        return self.residency.coordinate_of[slots], slots
+
+    @property
+    def results(self) -> dict[str, np.ndarray]:
+        """Host copies of what was pulled."""
+        return {name: buffer.array for name, buffer in self._pulled.items()}
+
+    def prepare(self) -> Process:
+        """Build the kernels with launches that touch nothing."""
+        none, nothing = np.empty(0, np.int64), np.empty(0)
+        yield self._ship(none, none, nothing, nothing, 0, [])
+        if self._compact is not None:
+            yield self._launch_compact(0)
+        yield self.epoch(0, 1.0, 0.0)
+
+    def begin(self, h: np.ndarray) -> Process:
+        """Do nothing: state arrives with the columns."""
+        return
+        yield
+
+    def swap(self, swap: Swap, alpha: np.ndarray, h: np.ndarray) -> Process:
+        """Forget the outgoing columns and ship the incoming ones, pipelined."""
+        self.residency.evict(swap.outgoing)
+        if swap.incoming.size and self.residency.needs_compaction(swap.incoming):
+            yield from self._close_gaps()
+        events: list[Event] = []
+        for k, ids in enumerate(self._shipments(swap.incoming)):
+            slots = self.residency.admit(ids)
+            events.append(self._ship(ids, slots, alpha, h, k, events))
+        self.elements = self.residency.used_elements
+        yield from self._reorder(self.residency.slots)
+        if events:
+            yield events[-1]
+
+    def push(self, w: np.ndarray, alpha: np.ndarray | None) -> Process:
+        """Send w, and the residents' alpha where it is given."""
+        ids, slots = self.placement
+
+        def write() -> None:
+            self.sent[:] = w
+            self._pushed["w"].array[:] = self.sent
+            if alpha is not None:
+                self._pushed["alpha"].array[slots] = alpha[ids]
+
+        written = self._host.run("push", write, w.size, "exchange")
+        for name in ("w",) if alpha is None else ("w", "alpha"):
+            source, after = self._pushed[name], [written]
+            yield self.device.copy(self._local(name), source, after=after, category="exchange")
+
+    def pull(self) -> Process:
+        """Bring back w, and alpha and gap of every slot."""
+        events = [
+            self.device.copy(self._pulled[name], self._local(name), category="exchange")
+            for name in _PULLED
+        ]
+        yield events[-1]
+
+    def _shipments(self, ids: np.ndarray) -> Iterator[np.ndarray]:
+        """Cut the incoming columns into shipments that fit a staging area."""
+        per_column = 4 * self.real.itemsize + 16
+        ends = np.cumsum(self._host.lens[ids] * self.element_bytes + per_column)
+        room = self.arena.staging_bytes - _PADDING_BYTES
+        first = 0
+        while first < ids.size:
+            base = ends[first - 1] if first else 0
+            last = int(np.searchsorted(ends, base + room, side="right"))
+            last = max(last, first + 1)
+            yield ids[first:last]
+            first = last
+
+    def _ship(
+        self,
+        ids: np.ndarray,
+        slots: np.ndarray,
+        alpha: np.ndarray,
+        h: np.ndarray,
+        k: int,
+        sent: list[Event],
+    ) -> Event:
+        """Pack, send and unpack one shipment through staging area ``k`` modulo two."""
+        area = k % STAGING_AREAS
+        elements = self._host.elements(ids)
+        layout = self.arena.shipment_sections(ids.size, elements)
+        nbytes = layout.pop("end")[0]
+        packing = self._sections(self._packing[area], layout)
+        staging = self._sections(self._staging[area], layout)
+        free = sent[-STAGING_AREAS:][:1] if k >= STAGING_AREAS else []
+        self._host.run("label", self._labels(ids, slots, alpha, h, packing), ids.size, "swap", free)
+        packed = self._host.pack(ids, packing)
+        moved = self.device.copy(
+            self._staging[area].section(0, nbytes),
+            self._packing[area].section(0, nbytes),
+            after=[packed],
+            category="swap",
+        )
+        names = ("slots", "params", "starts", "lens", "values", "indices")
+        args = (*(staging[name] for name in names if name in staging), *self.columns)
+        args += tuple(self.state[name] for name in STATE[:-1])
+        amount = move_work(ids.size, elements, self.element_bytes, 4 * self.real.itemsize + 16)
+        return self.device.launch(self._unpack, args, amount, after=[moved], category="swap")
+
+    def _sections(self, area: Buffer, layout: dict[str, tuple[int, int]]) -> dict[str, Buffer]:
+        return {
+            name: area.section(offset, count, _SECTION_TYPES.get(name, self.real))
+            for name, (offset, count) in layout.items()
+        }
+
+    def _labels(
+        self,
+        ids: np.ndarray,
+        slots: np.ndarray,
+        alpha: np.ndarray,
+        h: np.ndarray,
+        sections: dict[str, Buffer],
+    ):
+        problem, starts = self.problem, self.residency.starts[slots] if ids.size else slots
+
+        def write() -> None:
+            sections["slots"].array[:] = slots
+            params = sections["params"].array.reshape(-1, 4)
+            for k, values in enumerate((alpha, h, problem.p, problem.q)):
+                params[:, k] = values[ids]
+            if "lens" in sections:
+                sections["starts"].array[:] = starts
+                sections["lens"].array[:] = self._host.lens[ids]
+
+        return write
+
+    def _reorder(self, slots: np.ndarray) -> Process:
+        """Tell the device which slots are occupied, if that has changed."""
+        self.count = slots.size
+        if slots.size == self._ordered.size and np.array_equal(slots, self._ordered):
+            return
+        self._ordered = slots
+        yield from self._send_order(slots)
+
+    def _send_order(self, slots: np.ndarray) -> Process:
+        def write() -> None:
+            self._order.array[: slots.size] = slots
+
+        written = self._host.run("order", write, slots.size, "swap")
+        yield self.device.copy(
+            self.order.section(0, slots.size),
+            self._order.section(0, slots.size),
+            after=[written],
+            category="swap",
+        )
+
+    def _close_gaps(self) -> Process:
+        """Compact the log of extents, here and on the device."""
+        order = self.residency.compact()
+        yield from self._send_order(order)
+        self._ordered = np.empty(0, np.int32)
+        yield self._launch_compact(order.size)
+
+    def _launch_compact(self, count: int) -> Event:
+        assert self._compact is not None
+        args = (*self.columns, self.order.section(0, count))
+        elements = self.residency.used_elements if count else 0
+        amount = move_work(count, elements, self.element_bytes, 16)
+        return self.device.launch(self._compact, args, amount, category="swap")

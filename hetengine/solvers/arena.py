@@ -1,0 +1,162 @@
+"""How an accelerator's memory is divided, before anything is allocated.
+
+An arena holds whole columns: fixed slots where columns are dense, a log of extents where they are
+sparse. Beside it lie the state of each slot, the shared vector w, and two staging areas so that one
+shipment travels while the last is unpacked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hetengine.errors import OutOfCapacity
+from hetengine.problems.matrix import Columns, ShapeColumns, SparseColumns
+
+ALIGNMENT = 256
+STAGING_AREAS = 2
+_INDEX_BYTES = 4
+_STATE_REALS = 5  # alpha, curvature, p, q, gap
+_STAGING_SHARE = 32
+_STAGING_MOST_BYTES = 8 << 20
+_SLOT_HEADROOM = 1.5
+
+
+def _aligned(nbytes: int) -> int:
+    return -(-nbytes // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """Sizes of everything one accelerator holds.
+
+    Attributes
+    ----------
+    sparse : bool
+        Whether columns have extents of their own.
+    slots : int
+        Columns that can be resident at once.
+    elements : int
+        Matrix elements that can be resident at once.
+    staging_bytes : int
+        Size of each staging area.
+    real_bytes : int
+        Size of a floating-point number.
+    """
+
+    sparse: bool
+    slots: int
+    elements: int
+    staging_bytes: int
+    real_bytes: int
+
+    def shipment_sections(self, columns: int, elements: int) -> dict[str, tuple[int, int]]:
+        """Lay out a shipment: byte offset and element count of each section.
+
+        Parameters
+        ----------
+        columns, elements : int
+            How many columns travel, and matrix elements in them.
+        """
+        sizes = {"params": (4 * columns, self.real_bytes), "values": (elements, self.real_bytes)}
+        sizes |= {"slots": (columns, 4)}
+        if self.sparse:
+            sizes |= {"starts": (columns, 8), "lens": (columns, 4), "indices": (elements, 4)}
+        sections, offset = {}, 0
+        for name, (count, width) in sizes.items():
+            sections[name] = (offset, count)
+            offset += _aligned(count * width)
+        sections["end"] = (offset, 0)
+        return sections
+
+    def shipment_bytes(self, columns: int, elements: int) -> int:
+        """Bytes a shipment takes on the link, padding included."""
+        return self.shipment_sections(columns, elements)["end"][0]
+
+
+def element_bytes(columns: Columns) -> int:
+    """Bytes of one stored matrix element on a device."""
+    return columns.dtype.itemsize + (_INDEX_BYTES if columns.layout == "sparse" else 0)
+
+
+def column_lens(columns: Columns) -> np.ndarray:
+    """Stored elements of each column, int64, shape (n,)."""
+    if isinstance(columns, SparseColumns):
+        return columns.lens.astype(np.int64)
+    entries = columns.column_entries if isinstance(columns, ShapeColumns) else columns.length
+    return np.full(columns.count, entries, np.int64)
+
+
+def _longest(columns: Columns) -> int:
+    if isinstance(columns, SparseColumns):
+        return int(columns.lens.max(initial=1))
+    return columns.column_entries if isinstance(columns, ShapeColumns) else columns.length
+
+
+def plan_arena(device: str, columns: Columns, capacity_bytes: int | None) -> Arena:
+    """Divide a capacity into slots, elements, state and staging.
+
+    Parameters
+    ----------
+    device : str
+        Name in the topology, for messages.
+    columns : DenseColumns or SparseColumns or ShapeColumns
+        The matrix whose columns shall be resident.
+    capacity_bytes : int or None
+        What the device may hold in all; None for no limit.
+
+    Returns
+    -------
+    Arena
+        Sizes whose sum does not exceed the capacity.
+
+    Raises
+    ------
+    OutOfCapacity
+        If not even the longest column fits beside w and staging.
+    """
+    sparse = columns.layout == "sparse"
+    real = columns.dtype.itemsize
+    longest = _longest(columns)
+    whole = Arena(sparse, columns.count, columns.nnz, 0, real)
+    staging = min(_STAGING_MOST_BYTES, whole.shipment_bytes(columns.count, columns.nnz))
+    if capacity_bytes is not None:
+        staging = min(staging, capacity_bytes // _STAGING_SHARE)
+    staging = _aligned(max(staging, whole.shipment_bytes(1, longest)))
+    fixed = STAGING_AREAS * staging + columns.length * real
+    state = _STATE_REALS * real + 4 + (12 if sparse else 0)
+    element = element_bytes(columns)
+    if capacity_bytes is None:
+        return Arena(sparse, columns.count, columns.nnz, staging, real)
+    budget = capacity_bytes - fixed
+    if budget < state + longest * element:
+        need = fixed + state + longest * element
+        raise OutOfCapacity(
+            f"{device}: capacity of {capacity_bytes:,} bytes cannot hold one column beside w and "
+            f"staging; it needs at least {need:,}: raise topology.devices.{device}.capacity_bytes "
+            "or memory_fraction"
+        )
+    if not sparse:
+        slots = min(columns.count, budget // (state + longest * element))
+        return Arena(False, slots, slots * columns.length, staging, real)
+    mean = columns.nnz / max(columns.count, 1)
+    slots = min(columns.count, int(_SLOT_HEADROOM * budget / (state + mean * element)) + 1)
+    slots = min(slots, (budget - longest * element) // state)
+    elements = min(columns.nnz, (budget - slots * state) // element)
+    if elements == columns.nnz:
+        slots = min(columns.count, (budget - elements * element) // state)
+    return Arena(True, slots, elements, staging, real)
+
+
+def stay_within(lens: np.ndarray, slots: int, elements: int) -> int:
+    """Return how many leading columns fit.
+
+    Parameters
+    ----------
+    lens : ndarray of int, shape (k,)
+        Elements of each column, in order of preference.
+    slots, elements : int
+        What is free.
+    """
+    return min(int(np.searchsorted(np.cumsum(lens), elements, side="right")), slots)

@@ -1,0 +1,119 @@
+"""The host's side of the matrix: what is launched on all columns where they lie.
+
+Gap passes, rebuilding w and packing shipments run on the host's queue over the original columns; dense
+and sparse differ in the leading arguments only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import simpy
+
+from hetengine.device import Buffer, Device, Event, HostFunction
+from hetengine.problems.matrix import Columns, DenseColumns, SparseColumns
+from hetengine.problems import CoordinateProblem
+from hetengine.solvers import work
+from hetengine.solvers.arena import column_lens, element_bytes
+
+
+def _arrays(columns: Columns) -> tuple[np.ndarray, ...]:
+    """Leading kernel arguments; sizes without storage where there is no data."""
+    if isinstance(columns, DenseColumns):
+        return (columns.values,)
+    if isinstance(columns, SparseColumns):
+        return (columns.values, columns.indices, columns.starts, columns.lens)
+    kinds = (columns.dtype,) if columns.layout == "dense" else (columns.dtype, "u4", "i8", "i4")
+    return tuple(np.broadcast_to(np.zeros((), kind), columns.count) for kind in kinds)
+
+
+class HostColumns:
+    """All columns in the host's memory, with the kernels that read them.
+
+    Parameters
+    ----------
+    host : Device
+        The device that holds the data.
+    problem : CoordinateProblem
+        Whose columns they are.
+
+    Raises
+    ------
+    OutOfCapacity
+        If the host's capacity is less than the data.
+    """
+
+    def __init__(self, host: Device, problem: CoordinateProblem) -> None:
+        columns = problem.columns
+        self.host = host
+        self.problem = problem
+        self.arrays = _arrays(columns)
+        self.lens = column_lens(columns)
+        self.element_bytes = element_bytes(columns)
+        self.sparse = columns.layout == "sparse"
+        self.everything = np.arange(columns.count, dtype=np.int64)
+        host.memory.reserve("data", columns.nbytes)
+        self._kernels = {
+            verb: host.load(f"{columns.layout}_{verb}")
+            for verb in ("gaps", "combine", "pack", "square_norms")
+        }
+
+    def elements(self, ids: np.ndarray) -> int:
+        """Stored elements of the listed columns."""
+        return int(self.lens[ids].sum())
+
+    def gaps(
+        self,
+        ids: np.ndarray,
+        w: np.ndarray,
+        alpha: np.ndarray,
+        bound: float,
+        u: np.ndarray,
+        gaps: np.ndarray,
+        category: str,
+    ) -> Event:
+        """Measure u and the gap of the listed coordinates against one frozen (alpha, w)."""
+        problem = self.problem
+        args = (*self.arrays, ids, w, alpha, problem.p, problem.q, int(problem.kind), bound, u, gaps)
+        amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes)
+        return self.host.launch(self._kernels["gaps"], args, amount, category=category)
+
+    def combine(self, ids: np.ndarray, alpha: np.ndarray, w: np.ndarray) -> Event:
+        """Add L A alpha over the listed coordinates to w, in float64."""
+        args = (*self.arrays, ids, alpha, self.problem.smoothness, w)
+        amount = work.combine_work(ids.size, self.elements(ids), self.element_bytes, w.size)
+        return self.host.launch(self._kernels["combine"], args, amount, category="repair")
+
+    def square_norms(self, ids: np.ndarray, out: np.ndarray) -> Event:
+        """Compute the squared norms of the listed columns."""
+        args = (*self.arrays, ids, out)
+        amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes)
+        return self.host.launch(self._kernels["square_norms"], args, amount, category="prepare")
+
+    def pack(self, ids: np.ndarray, sections: dict[str, Buffer]) -> Event:
+        """Gather the listed columns into the sections of a shipment on the host."""
+        names = ("values", "indices") if self.sparse else ("values",)
+        args = (*self.arrays, ids, *(sections[name] for name in names))
+        amount = work.move_work(ids.size, self.elements(ids), self.element_bytes, 0)
+        return self.host.launch(self._kernels["pack"], args, amount, category="swap")
+
+    def run(
+        self,
+        name: str,
+        function: Callable[[], Any],
+        items: int,
+        category: str,
+        after: Iterable[simpy.Event] = (),
+        nominal: Any = None,
+    ) -> Event:
+        """Run a piece of NumPy on the host's queue."""
+        kernel = HostFunction(name, function, nominal=nominal)
+        amount = work.vector_work(items, 3)
+        return self.host.launch(kernel, (), amount, after=after, category=category)
+
+    def decide(self, name: str, function: Callable[[], Any], items: int) -> Event:
+        """Take a decision on the host's queue; it is taken where numerics are skipped, too."""
+        kernel = HostFunction(name, function, decides=True)
+        return self.host.launch(kernel, (), work.vector_work(items, 3), category="select")

@@ -1,0 +1,314 @@
+"""Gap-driven SDCA on a host and accelerators with little memory (DuHL).
+
+C. Dünner, T. Parnell, M. Jaggi, *Efficient Use of Limited-Memory Accelerators for Linear Learning on
+Heterogeneous Systems*, NIPS 2017, Alg. 2. The solver is a program against devices and a clock: it yields
+events and never asks whether their time is real.
+
+Beyond the paper: accelerators return the gaps they meet, so the host scans the other columns only;
+an inner solve ends at a fraction of its starting gap; moving coordinates are not evicted; several
+accelerators descend on disjoint coordinates with sigma' = K (CoCoA+).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import simpy
+
+from hetengine.machine import Machine
+from hetengine.problems import Certificate, CoordinateProblem, certify, safe_to_drop
+from hetengine.solvers.accelerator import Accelerator
+from hetengine.solvers.arena import plan_arena
+from hetengine.solvers.columns import HostColumns
+from hetengine.solvers.config import DuhlConfig
+from hetengine.solvers.gap_memory import GapMemory
+from hetengine.solvers.host_worker import HostWorker
+from hetengine.solvers.outcome import Monitor, Outcome, Progress, StopRule
+from hetengine.solvers.selection import Selection, Swap, View
+from hetengine.solvers.state import State
+from hetengine.solvers.worker import Limits, Process, Worker
+
+_MOST_BACKOFFS = 8
+_UNKNOWN = Certificate(float("nan"), float("nan"), float("nan"), "none")
+
+
+class Duhl:
+    """One training run.
+
+    Parameters
+    ----------
+    problem : CoordinateProblem
+        What is solved.
+    machine : Machine
+        What it runs on.
+    config : DuhlConfig
+        Settings.
+    stop : StopRule
+        When to end.
+    policies : sequence of Selection
+        One per accelerator.
+    seed : int
+        Seeds the order of the epochs.
+    monitor : Monitor
+        Receives certified states and messages.
+
+    Raises
+    ------
+    OutOfCapacity
+        If a device cannot hold what it must; nothing has run then.
+    """
+
+    def __init__(
+        self,
+        problem: CoordinateProblem,
+        machine: Machine,
+        config: DuhlConfig,
+        stop: StopRule,
+        policies: Sequence[Selection],
+        seed: int,
+        monitor: Monitor,
+    ) -> None:
+        self.problem = problem
+        self.clock = machine.clock
+        self.config = config
+        self.stop = stop
+        self.policies = policies
+        self.monitor = monitor
+        self.columns = HostColumns(machine.host, problem)
+        self.memory = GapMemory(self.columns)
+        self.state = State.start(problem)
+        self.workers = self._make_workers(machine, seed)
+        self.limits = Limits(config.inner_epochs, config.inner_gap_ratio)
+        self._pinned = np.zeros(problem.count, bool)
+        self._pinned[problem.pinned] = True
+        self._stale_w = True
+        self._stale_alpha = False
+        self._swapped = 0
+        self._elements_certified = 0
+        self._begun_seconds = 0.0
+
+    def _make_workers(self, machine: Machine, seed: int) -> list[Worker]:
+        if self.policies[0].where == "host":
+            return [HostWorker(self.columns, seed)]
+        seeds = np.random.SeedSequence(seed).spawn(len(machine.accelerators))
+        workers: list[Worker] = []
+        for device, own in zip(machine.accelerators, seeds, strict=True):
+            arena = plan_arena(device.name, self.problem.columns, device.spec.capacity_bytes)
+            workers.append(Accelerator(device, arena, self.columns, int(own.generate_state(1)[0])))
+        return workers
+
+    def prepare(self) -> Process:
+        """Build every kernel with launches that touch nothing; before the clock starts."""
+        none = np.empty(0, np.int64)
+        state, memory = self.state, self.memory
+        yield self.columns.gaps(none, state.w, state.alpha, 0.0, memory.u, memory.gaps, "prepare")
+        yield self.columns.combine(none, state.alpha, np.zeros(state.w.size))
+        yield self.columns.square_norms(none, state.square_norms)
+        for worker in self.workers:
+            yield from worker.prepare()
+
+    def train(self) -> Process:
+        """Train until the stop rule says so.
+
+        Returns
+        -------
+        Outcome
+            The certified end; the value of the SimPy process.
+        """
+        self._begun_seconds = self.clock.now
+        yield from self._begin()
+        certificate = yield from self._certified_pass()
+        while certificate is None or not self._good(certificate):
+            status = self._status()
+            if status:
+                if certificate is None:
+                    yield from self._repair()
+                    certificate = yield from self._certified_pass()
+                return self._outcome("converged" if self._good(certificate) else status, certificate)
+            certificate = yield from self._round(self._due(certificate))
+        return self._outcome("converged", certificate)
+
+    def _begin(self) -> Process:
+        state = self.state
+        yield self.columns.square_norms(self.columns.everything, state.square_norms)
+
+        def curve() -> None:
+            state.curvature[:] = self.problem.smoothness * state.square_norms
+
+        yield self.columns.run("curvature", curve, state.alpha.size, "prepare")
+        for worker in self.workers:
+            yield from worker.begin(state.curvature)
+
+    def _round(self, certifies: bool) -> Process:
+        """Swap, then descend and refresh at once, then add up; return a certificate if one was due.
+
+        The certificate is that of the state at the start of the round: the host's full pass runs while
+        the accelerators go on. If it ends the run, what they found since is not taken in.
+        """
+        state = self.state
+        yield from self._swap()
+        if certifies:
+            yield from self._repair()
+        yield from self._push()
+        sigma = state.damping * len(self.workers)
+        bound = self.problem.bound(state.objective)
+        solving = simpy.AllOf(
+            self.clock,
+            [
+                self.clock.process(worker.solve(self.limits, sigma, bound))
+                for worker in self.workers
+            ],
+        )
+        certificate = None
+        if certifies:
+            certificate = yield from self._certified_pass()
+            if self._good(certificate):
+                return certificate
+        else:
+            yield from self._refresh(solving, bound)
+        yield solving
+        yield from self._collect(sigma)
+        return None
+
+    def _swap(self) -> Process:
+        state = self.state
+        swaps: list[Swap] = []
+        moving = state.moving(self.problem)
+        for policy, worker, owned in zip(self.policies, self.workers, self._shares(), strict=True):
+            choose = self._chooser(policy, worker, owned, moving)
+            swaps.append((yield self.columns.decide("select", choose, state.alpha.size)))
+        self._swapped += sum(swap.incoming.size for swap in swaps)
+        yield self._all(
+            worker.swap(swap, state.alpha, state.curvature)
+            for worker, swap in zip(self.workers, swaps, strict=True)
+        )
+
+    def _chooser(
+        self, policy: Selection, worker: Worker, owned: np.ndarray, moving: np.ndarray
+    ) -> Callable[[], Swap]:
+        if not isinstance(worker, Accelerator):
+            return Swap
+        residency = worker.residency
+        view = View(
+            gaps=self.memory.gaps,
+            lens=self.columns.lens,
+            weights=self.state.square_norms,
+            owned=owned,
+            resident=worker.resident,
+            protected=moving | self._pinned,
+            settled=self.state.settled,
+            pinned=self._pinned,
+            free_slots=worker.arena.slots - residency.count,
+            free_elements=worker.arena.elements - residency.used_elements,
+            arena=worker.arena,
+        )
+        return lambda: policy.choose(view)
+
+    def _shares(self) -> list[np.ndarray]:
+        """Split the coordinates over the workers; each keeps its share for the whole run."""
+        turn = np.arange(self.problem.count) % len(self.workers)
+        return [turn == k for k in range(len(self.workers))]
+
+    def _push(self) -> Process:
+        """Bring the workers' w, and after a backoff their alpha, up to date."""
+        if self._stale_w:
+            alpha = self.state.alpha if self._stale_alpha else None
+            yield self._all(worker.push(self.state.w, alpha) for worker in self.workers)
+        self._stale_w = self._stale_alpha = False
+
+    def _refresh(self, solving: simpy.Event, bound: float) -> Process:
+        if not all(policy.uses_gaps for policy in self.policies):
+            return
+        resident = np.logical_or.reduce([worker.resident for worker in self.workers])
+        fraction = self.config.refresh_fraction
+        quota = None if fraction is None else max(1, round(fraction * resident.size))
+        frozen = (self.state.w, self.state.alpha, bound)
+        yield from self.memory.refresh(~resident & ~self.state.settled, quota, solving, frozen)
+
+    def _collect(self, sigma: float) -> Process:
+        state = self.state
+        state.rounds += 1
+        yield self._all(worker.pull() for worker in self.workers)
+
+        def add_up() -> str | None:
+            state.take_in(self.workers, self.memory.gaps, sigma)
+            return state.accept(self.problem)
+
+        complaint = yield self.columns.run("add_up", add_up, state.alpha.size, "exchange")
+        if complaint is not None:
+            self.monitor.log(complaint)
+            self._stale_w = self._stale_alpha = True
+        elif sigma != 1.0:
+            self._stale_w = True
+        else:
+            for worker in self.workers:
+                np.copyto(worker.sent, worker.results["w"])
+
+    def _repair(self) -> Process:
+        """Rebuild w from alpha in float64, so that a certificate sees no drift."""
+        state = self.state
+        exact = self.problem.w0.copy()
+        yield self.columns.combine(np.flatnonzero(state.alpha), state.alpha, exact)
+        state.w = exact
+        state.objective = self.problem.objective(state.alpha, exact)
+        self._stale_w = True
+
+    def _certified_pass(self) -> Process:
+        """Measure every coordinate against the present state; report and return its certificate."""
+        state, memory, problem = self.state, self.memory, self.problem
+        bound = problem.bound(state.objective)
+        self._elements_certified = self._elements_done()
+        refreshed = memory.take_count() / problem.count
+        yield from memory.measure(state.w, state.alpha, bound, "certify")
+        memory.take_count()
+
+        def seal() -> Certificate:
+            sealed = certify(problem, state.alpha, state.w, memory.u)
+            settled, values = safe_to_drop(
+                problem, sealed, state.alpha, memory.u, state.square_norms
+            )
+            state.settled |= settled & (values == state.alpha)
+            return sealed
+
+        certificate = yield self.columns.run(
+            "certificate", seal, state.alpha.size, "certify", nominal=_UNKNOWN
+        )
+        resident = sum(int(worker.resident.sum()) for worker in self.workers)
+        self.monitor.certified(
+            Progress(state.rounds, certificate, resident, self._swapped, refreshed)
+        )
+        self._swapped = 0
+        return certificate
+
+    def _elements_done(self) -> int:
+        return sum(worker.epoch_elements for worker in self.workers)
+
+    def _due(self, certificate: Certificate | None) -> bool:
+        """Whether the next round should certify: the gap looks small, or enough work was done."""
+        if certificate is not None:
+            return False
+        estimate = float(self.memory.gaps.sum())
+        if estimate <= self.stop.tol * abs(self.state.objective):
+            return True
+        done = self._elements_done() - self._elements_certified
+        return done >= self.config.certify_ratio * self.problem.columns.nnz
+
+    def _good(self, certificate: Certificate | None) -> bool:
+        return certificate is not None and certificate.relative_gap <= self.stop.tol
+
+    def _status(self) -> str | None:
+        if self.state.backoffs > _MOST_BACKOFFS:
+            return "diverged"
+        if self.state.rounds >= self.stop.max_rounds:
+            return "max_rounds"
+        limit = self.stop.max_seconds
+        late = limit is not None and self.clock.now - self._begun_seconds >= limit
+        return "max_seconds" if late else None
+
+    def _outcome(self, status: str, certificate: Certificate | None) -> Outcome:
+        state = self.state
+        return Outcome(status, state.rounds, certificate or _UNKNOWN, state.alpha, state.w)
+
+    def _all(self, processes) -> simpy.Event:
+        return simpy.AllOf(self.clock, [self.clock.process(process) for process in processes])

@@ -1,0 +1,254 @@
+"""A device whose queues are threads: the base of the backends that compute for real.
+
+Each queue is one thread that takes commands in order, waits for what they depend on, runs them and
+posts their completion to the wall clock. A backend supplies storage, transfer and kernels.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import simpy
+from numpy.typing import DTypeLike
+
+from hetengine.clock import WallClock
+from hetengine.device import Buffer, Device, Event, Kernel, Observer, Span, Work, WorkOf
+from hetengine.errors import DeviceFailure, HetengineError
+from hetengine.topology import DeviceSpec
+
+COMPUTE, UP, DOWN = "compute", "up", "down"
+
+
+class Completion(Event):
+    """Event of a threaded device, which other threads can wait for as well."""
+
+    def __init__(self, clock: WallClock, label: str) -> None:
+        super().__init__(clock, label)
+        self.future: Future[Any] = Future()
+
+
+class _Queue:
+    """One in-order queue and its thread, started by the first command."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def put(self, command: Callable[[], None]) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        self._commands.put(command)
+
+    def close(self) -> None:
+        if self._thread is not None:
+            self._commands.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while (command := self._commands.get()) is not None:
+            command()
+
+
+class ThreadedDevice(Device):
+    """Run commands on threads and time them there; see `hetengine.device.Device` for the verbs."""
+
+    clock: WallClock
+
+    def __init__(self, spec: DeviceSpec, clock: WallClock, observe: Observer) -> None:
+        super().__init__(spec, clock)
+        self._observe = observe
+        self._queues = {name: _Queue(f"{spec.name}.{name}") for name in (COMPUTE, UP, DOWN)}
+        self._lock = threading.Lock()
+        self._in_use: dict[int, int] = {}
+        self._to_release: dict[int, Buffer] = {}
+
+    def allocate(self, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
+        """Return zeroed native storage."""
+        raise NotImplementedError
+
+    def transfer(self, destination: Buffer, source: Buffer) -> None:
+        """Copy between this device and another and return when it is done."""
+        raise NotImplementedError
+
+    def alloc(self, label: str, shape: int | tuple[int, ...], dtype: DTypeLike) -> Buffer:
+        """Reserve zeroed memory, counted against the capacity."""
+        extent = (shape,) if isinstance(shape, int) else shape
+        buffer = Buffer(self, None, extent, dtype, label)
+        self.memory.reserve(label, buffer.nbytes)
+        buffer.array = self.allocate(extent, dtype)
+        return buffer
+
+    def free(self, buffer: Buffer) -> None:
+        """Give memory back once every command that uses it has run."""
+        with self._lock:
+            if self._in_use.get(id(buffer)):
+                self._to_release[id(buffer)] = buffer
+                return
+        self._release(buffer)
+
+    def launch(
+        self,
+        kernel: Kernel,
+        args: Sequence[Any],
+        work: WorkOf,
+        *,
+        after: Iterable[simpy.Event] = (),
+        category: str = "compute",
+    ) -> Event:
+        """Enqueue a kernel on the compute queue."""
+        native = [a.array if isinstance(a, Buffer) else a for a in args]
+        buffers = [a for a in args if isinstance(a, Buffer)]
+        event = Completion(self.clock, kernel.name)
+        return self._enqueue(event, COMPUTE, lambda: kernel(*native), work, after, category, buffers)
+
+    def copy(
+        self,
+        destination: Buffer,
+        source: Buffer,
+        *,
+        after: Iterable[simpy.Event] = (),
+        category: str = "copy",
+    ) -> Event:
+        """Enqueue a transfer; up is towards this device, down is away from it."""
+        direction = UP if destination.device is self else DOWN
+        nbytes = source.nbytes
+        work = Work(bytes_read=nbytes, bytes_written=nbytes)
+        event = Completion(self.clock, source.label)
+        buffers = [destination, source]
+        return self._enqueue(
+            event,
+            direction,
+            lambda: self.transfer(destination, source),
+            work,
+            after,
+            category,
+            buffers,
+        )
+
+    def synchronize(self) -> simpy.Event:
+        """Return an event that fires when everything enqueued so far has run."""
+        marks = [
+            self._enqueue(Completion(self.clock, "synchronize"), name, lambda: None, None, (), "", [])
+            for name in self._queues
+        ]
+        return simpy.AllOf(self.clock, marks)
+
+    def close(self) -> None:
+        """Stop the threads after what they have been given."""
+        for each in self._queues.values():
+            each.close()
+
+    def _enqueue(
+        self,
+        event: Completion,
+        name: str,
+        function: Callable[[], Any],
+        work: WorkOf | None,
+        after: Iterable[simpy.Event],
+        category: str,
+        buffers: list[Buffer],
+    ) -> Completion:
+        waits = [_future_of(each) for each in after]
+        self._lease(buffers)
+        self.clock.expect()
+
+        def run() -> None:
+            value, error = None, None
+            try:
+                for wait in waits:
+                    wait.result()
+                event.start_seconds = self.clock.wall()
+                value = function()
+                event.end_seconds = self.clock.wall()
+                if work is not None:
+                    self._report(event, name, category, work(value) if callable(work) else work)
+            except Exception as caught:  # the error travels in the event
+                error = _failure(self.name, event.label, caught)
+            self._return(buffers)
+            if error is None:
+                event.future.set_result(None)
+            else:
+                event.future.set_exception(error)
+            self.clock.post(event, value, error)
+
+        self._queues[name].put(run)
+        return event
+
+    def _report(self, event: Completion, name: str, category: str, work: Work) -> None:
+        direction = "" if name == COMPUTE else name
+        self._observe(
+            Span(
+                self.name,
+                name,
+                event.label,
+                category,
+                event.start_seconds,
+                event.end_seconds,
+                work,
+                direction,
+            )
+        )
+
+    def _lease(self, buffers: list[Buffer]) -> None:
+        with self._lock:
+            for buffer in buffers:
+                key = id(_root(buffer))
+                self._in_use[key] = self._in_use.get(key, 0) + 1
+
+    def _return(self, buffers: list[Buffer]) -> None:
+        done: list[Buffer] = []
+        with self._lock:
+            for buffer in buffers:
+                key = id(_root(buffer))
+                self._in_use[key] -= 1
+                if not self._in_use[key]:
+                    del self._in_use[key]
+                    if key in self._to_release:
+                        done.append(self._to_release.pop(key))
+        for buffer in done:
+            self._release(buffer)
+
+    def _release(self, buffer: Buffer) -> None:
+        buffer.array = None
+        self.memory.release(buffer.label, buffer.nbytes)
+
+
+def _root(buffer: Buffer) -> Buffer:
+    while buffer.base is not None:
+        buffer = buffer.base
+    return buffer
+
+
+def _failure(device: str, label: str, caught: Exception) -> Exception:
+    if isinstance(caught, HetengineError):
+        return caught
+    failure = DeviceFailure(f"{device}: {label} failed: {type(caught).__name__}: {caught}")
+    failure.__cause__ = caught
+    return failure
+
+
+def _future_of(event: simpy.Event) -> Future[Any]:
+    """Make any event of the clock something a thread can wait for."""
+    if isinstance(event, Completion):
+        return event.future
+    future: Future[Any] = Future()
+
+    def fire(fired: simpy.Event) -> None:
+        if fired.ok:
+            future.set_result(None)
+        else:
+            fired.defused = True
+            future.set_exception(fired.value)
+
+    if event.callbacks is None:
+        fire(event)
+    else:
+        event.callbacks.append(fire)
+    return future

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from hetengine.topology import DeviceSpec, LinkSpec, Topology
+
+FOLDER = Path(__file__).resolve().parents[2] / "conf" / "topology"
+NAMES = ("cpu", "cpu_limited", "xeon_h200", "xeon_m4000", "xeon_u280")
+
+
+def read(name: str) -> Topology:
+    tree = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))
+    assert isinstance(tree, dict)
+    assert set(tree) == {"name", "devices", "links"}
+    devices = tuple(DeviceSpec(name=key, **value) for key, value in tree["devices"].items())
+    links = tuple(
+        LinkSpec(name=key, **{**value, "ends": tuple(value["ends"])})
+        for key, value in tree["links"].items()
+    )
+    return Topology(tree["name"], devices, links)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_file_is_a_valid_machine_under_its_own_name(name: str) -> None:
+    topology = read(name)
+    assert topology.name == name
+    assert topology.host.capacity_bytes is None
+    assert len(topology.accelerators) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_constant_says_where_it_comes_from(name: str) -> None:
+    topology = read(name)
+    for part in (*topology.devices, *topology.links):
+        assert part.source, part.name
+        assert "/" not in part.source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_duplex_cap_is_no_more_than_both_ways_and_no_less_than_one(name: str) -> None:
+    for link in read(name).links:
+        if link.duplex_bytes_per_second is not None:
+            ways = (link.up_bytes_per_second, link.down_bytes_per_second)
+            assert max(ways) <= link.duplex_bytes_per_second <= sum(ways)
+
+
+def test_the_machine_of_the_paper_has_its_published_constants() -> None:
+    topology = read("xeon_m4000")
+    card = topology.accelerators[0]
+    assert card.capacity_bytes == 8 * 2**30
+    assert card.bandwidth_bytes_per_second == pytest.approx(0.80 * 192.3e9)
+    assert topology.links[0].duplex_bytes_per_second == pytest.approx(2 * 11.16e9)
+
+
+def test_no_file_pretends_that_a_card_is_this_machine() -> None:
+    backends = {name: read(name).accelerators[0].backend for name in NAMES}
+    assert backends["xeon_m4000"] == backends["xeon_h200"] == "cupy"
+    assert backends["xeon_u280"] == "opencl"
+
+
+def test_the_default_accelerator_is_limited_by_the_data() -> None:
+    assert read("cpu_limited").accelerators[0].memory_fraction == 0.5
+    assert read("cpu").accelerators[0].memory_fraction is None
