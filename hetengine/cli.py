@@ -51,15 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    with tempfile.TemporaryDirectory(prefix="hetengine-") as folder:
+    with tempfile.TemporaryDirectory(prefix="hetengine-") as folder, _hydra_environment(words):
         # A file rather than a list: launchers may run jobs in other processes.
         codes = Path(folder) / "exit_codes"
         try:
-            with _hydra_environment(words):
-                if (refusal := _refuse_flags(words)) is not None:
-                    _complain(refusal)
-                    return WRONG_USE
-                _compose_and_run(codes)
+            if (refusal := _refuse_flags(words)) is not None:
+                _complain(refusal)
+                return WRONG_USE
+            _compose_and_run(codes)
         except KeyboardInterrupt:
             _complain("interrupted; of the unfinished run nothing was written")
             return INTERRUPTED
@@ -67,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return stop.code if isinstance(stop.code, int) else FAILURE
         except Exception as error:
             return _not_composed(error)
-        return _worst(codes, words)
+        return worst_code(codes, sweep=not {"-m", "--multirun"}.isdisjoint(words))
 
 
 def run_job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> tuple[int, float]:
@@ -179,15 +178,22 @@ def _compose_and_run(codes: Path) -> None:
     hydra.main(version_base="1.3", config_path=conf_dir(), config_name="run")(job)()
 
 
-def _worst(codes: Path, words: Sequence[str]) -> int:
-    """Return the worst exit code of all jobs and, for a sweep, count them."""
+def worst_code(codes: Path, *, sweep: bool) -> int:
+    """Return the worst exit code of all jobs and, for several, count them.
+
+    Parameters
+    ----------
+    codes : pathlib.Path
+        File with the exit code of each job on a line; none where no job was asked for (``--cfg``).
+    sweep : bool
+        Whether at least one job should have reported.
+    """
     if not codes.exists():
-        if {"-m", "--multirun"}.isdisjoint(words):
+        if not sweep:
             return 0
         _complain("no job of the sweep has reported back; see the job directories")
         return FAILURE
     found = [int(line) for line in codes.read_text(encoding="utf-8").split()]
-    worst = max(found, key=SEVERITY.index)
     if len(found) > 1:
         good, stopped = found.count(0), found.count(NOT_CONVERGED)
         failed = len(found) - good - stopped
@@ -195,7 +201,7 @@ def _worst(codes: Path, words: Sequence[str]) -> int:
             f"{len(found)} jobs: {good} converged, {stopped} stopped before the tolerance, "
             f"{failed} failed\n"
         )
-    return worst
+    return max(found, key=SEVERITY.index)
 
 
 def _not_composed(error: Exception) -> int:

@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 
 from hetengine.clock import Clock
 from hetengine.errors import UsageError, did_you_mean
+from hetengine.leases import Leases
 from hetengine.memory import Ledger
 from hetengine.topology import DeviceSpec
 
@@ -130,7 +131,10 @@ class Buffer:
 class Kernel(Protocol):
     """A loaded kernel: callable on native arrays and scalars, returning a plain value or None."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name in traces."""
+        ...
 
     def __call__(self, *args: Any) -> Any:
         """Run to completion on the calling thread."""
@@ -182,6 +186,7 @@ class Device(abc.ABC):
         self.spec = spec
         self.clock = clock
         self.memory = Ledger(spec.name, spec.capacity_bytes)
+        self.leases = Leases(self._release)
 
     @property
     def name(self) -> str:
@@ -198,9 +203,23 @@ class Device(abc.ABC):
             Before anything happens, naming the holders of the memory.
         """
 
-    @abc.abstractmethod
     def free(self, buffer: Buffer) -> None:
-        """Give memory back once every command that uses it has run."""
+        """Give memory back once every command that uses it has run.
+
+        Raises
+        ------
+        UsageError
+            If it is a section, belongs to another device, or has been freed before.
+        """
+        if buffer.device is not self:
+            raise UsageError(
+                f"{self.name}: cannot free {buffer.label}, which is on {buffer.device.name}; free it there"
+            )
+        self.leases.free(buffer)
+
+    def _release(self, buffer: Buffer) -> None:
+        buffer.array = None
+        self.memory.release(buffer.label, buffer.nbytes)
 
     @abc.abstractmethod
     def view(self, buffer: Buffer, offset: int, count: int, dtype: np.dtype) -> Any:

@@ -51,6 +51,8 @@ def explain(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(error, HydraException) and isinstance(cause, OmegaConfBaseException):
         return _wrong_value(cause)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     text = one_line(error)
     expected = HetengineError | HydraException | OSError
     return text if isinstance(error, expected) else f"{type(error).__name__}: {text}"

@@ -35,9 +35,7 @@ class Machine:
             device.close()
 
 
-def with_capacities(
-    topology: Topology, data_bytes: int, memory_fraction: float | None
-) -> Topology:
+def with_capacities(topology: Topology, data_bytes: int, memory_fraction: float | None) -> Topology:
     """Return the topology with the capacity of every accelerator in bytes.
 
     A fraction given for the run sets all accelerators; otherwise a device's ``capacity_bytes`` counts, or
@@ -59,7 +57,9 @@ def with_capacities(
         fraction = memory_fraction
         if fraction is None and spec.capacity_bytes is None:
             fraction = spec.memory_fraction
-        return spec if fraction is None else replace(spec, capacity_bytes=int(fraction * data_bytes))
+        return (
+            spec if fraction is None else replace(spec, capacity_bytes=int(fraction * data_bytes))
+        )
 
     return replace(topology, devices=tuple(capped(spec) for spec in topology.devices))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 from hetengine.errors import OutOfCapacity
 
 
 class Ledger:
-    """Count bytes against a capacity, by holder.
+    """Count bytes against a capacity, by holder; safe from any thread.
 
     Parameters
     ----------
@@ -28,6 +30,7 @@ class Ledger:
         self.capacity_bytes = capacity_bytes
         self.peak_bytes = 0
         self._held: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     @property
     def used_bytes(self) -> int:
@@ -47,6 +50,12 @@ class Ledger:
         OutOfCapacity
             If they do not fit; nothing is taken then.
         """
+        with self._lock:
+            self._refuse_excess(holder, nbytes)
+            self._held[holder] = self._held.get(holder, 0) + nbytes
+            self.peak_bytes = max(self.peak_bytes, self.used_bytes)
+
+    def _refuse_excess(self, holder: str, nbytes: int) -> None:
         free = self.free_bytes
         if free is not None and nbytes > free:
             held = ", ".join(f"{who} {size:,}" for who, size in self._held.items()) or "nobody"
@@ -55,8 +64,6 @@ class Ledger:
                 f"are free (held by: {held}); raise topology.devices.{self.tier}.capacity_bytes "
                 "or memory_fraction"
             )
-        self._held[holder] = self._held.get(holder, 0) + nbytes
-        self.peak_bytes = max(self.peak_bytes, self.used_bytes)
 
     def release(self, holder: str, nbytes: int) -> None:
         """Give bytes of a holder back.
@@ -66,10 +73,13 @@ class Ledger:
         ValueError
             If the holder has not that many.
         """
-        held = self._held.get(holder, 0)
-        if nbytes > held:
-            raise ValueError(f"{self.tier}: {holder} gives back {nbytes:,} bytes but holds {held:,}")
-        if nbytes == held:
-            del self._held[holder]
-        else:
-            self._held[holder] = held - nbytes
+        with self._lock:
+            held = self._held.get(holder, 0)
+            if nbytes > held:
+                raise ValueError(
+                    f"{self.tier}: {holder} gives back {nbytes:,} bytes but holds {held:,}"
+                )
+            if nbytes == held:
+                del self._held[holder]
+            else:
+                self._held[holder] = held - nbytes

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 
 from hetengine.clock import WallClock
 from hetengine.device import Buffer, Device, Event, Kernel, Observer, Span, Work, WorkOf
-from hetengine.errors import DeviceFailure, HetengineError
+from hetengine.errors import DeviceFailure, HetengineError, UsageError
 from hetengine.topology import DeviceSpec
 
 COMPUTE, UP, DOWN = "compute", "up", "down"
@@ -65,9 +65,6 @@ class ThreadedDevice(Device):
         super().__init__(spec, clock)
         self._observe = observe
         self._queues = {name: _Queue(f"{spec.name}.{name}") for name in (COMPUTE, UP, DOWN)}
-        self._lock = threading.Lock()
-        self._in_use: dict[int, int] = {}
-        self._to_release: dict[int, Buffer] = {}
 
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         """Return zeroed native storage."""
@@ -82,16 +79,12 @@ class ThreadedDevice(Device):
         extent = (shape,) if isinstance(shape, int) else shape
         buffer = Buffer(self, None, extent, dtype, label)
         self.memory.reserve(label, buffer.nbytes)
-        buffer.array = self.allocate(extent, dtype)
+        try:
+            buffer.array = self.allocate(extent, dtype)
+        except BaseException:
+            self.memory.release(label, buffer.nbytes)
+            raise
         return buffer
-
-    def free(self, buffer: Buffer) -> None:
-        """Give memory back once every command that uses it has run."""
-        with self._lock:
-            if self._in_use.get(id(buffer)):
-                self._to_release[id(buffer)] = buffer
-                return
-        self._release(buffer)
 
     def launch(
         self,
@@ -106,7 +99,9 @@ class ThreadedDevice(Device):
         native = [a.array if isinstance(a, Buffer) else a for a in args]
         buffers = [a for a in args if isinstance(a, Buffer)]
         event = Completion(self.clock, kernel.name)
-        return self._enqueue(event, COMPUTE, lambda: kernel(*native), work, after, category, buffers)
+        return self._enqueue(
+            event, COMPUTE, lambda: kernel(*native), work, after, category, buffers
+        )
 
     def copy(
         self,
@@ -116,8 +111,14 @@ class ThreadedDevice(Device):
         after: Iterable[simpy.Event] = (),
         category: str = "copy",
     ) -> Event:
-        """Enqueue a transfer; up is towards this device, down is away from it."""
-        direction = UP if destination.device is self else DOWN
+        """Enqueue a transfer; up is away from the host."""
+        if destination.nbytes != source.nbytes or destination.dtype != source.dtype:
+            raise UsageError(
+                f"{self.name}: cannot copy {source.label}, {source.nbytes} bytes of {source.dtype}, into "
+                f"{destination.label}, {destination.nbytes} of {destination.dtype}; take sections alike"
+            )
+        inwards = destination.device is self
+        direction = UP if inwards != (self.spec.role == "host") else DOWN
         nbytes = source.nbytes
         work = Work(bytes_read=nbytes, bytes_written=nbytes)
         event = Completion(self.clock, source.label)
@@ -135,7 +136,9 @@ class ThreadedDevice(Device):
     def synchronize(self) -> simpy.Event:
         """Return an event that fires when everything enqueued so far has run."""
         marks = [
-            self._enqueue(Completion(self.clock, "synchronize"), name, lambda: None, None, (), "", [])
+            self._enqueue(
+                Completion(self.clock, "synchronize"), name, lambda: None, None, (), "", []
+            )
             for name in self._queues
         ]
         return simpy.AllOf(self.clock, marks)
@@ -156,7 +159,7 @@ class ThreadedDevice(Device):
         buffers: list[Buffer],
     ) -> Completion:
         waits = [_future_of(each) for each in after]
-        self._lease(buffers)
+        _take(buffers)
         self.clock.expect()
 
         def run() -> None:
@@ -171,7 +174,7 @@ class ThreadedDevice(Device):
                     self._report(event, name, category, work(value) if callable(work) else work)
             except Exception as caught:  # the error travels in the event
                 error = _failure(self.name, event.label, caught)
-            self._return(buffers)
+            _give_back(buffers)
             if error is None:
                 event.future.set_result(None)
             else:
@@ -196,34 +199,15 @@ class ThreadedDevice(Device):
             )
         )
 
-    def _lease(self, buffers: list[Buffer]) -> None:
-        with self._lock:
-            for buffer in buffers:
-                key = id(_root(buffer))
-                self._in_use[key] = self._in_use.get(key, 0) + 1
 
-    def _return(self, buffers: list[Buffer]) -> None:
-        done: list[Buffer] = []
-        with self._lock:
-            for buffer in buffers:
-                key = id(_root(buffer))
-                self._in_use[key] -= 1
-                if not self._in_use[key]:
-                    del self._in_use[key]
-                    if key in self._to_release:
-                        done.append(self._to_release.pop(key))
-        for buffer in done:
-            self._release(buffer)
-
-    def _release(self, buffer: Buffer) -> None:
-        buffer.array = None
-        self.memory.release(buffer.label, buffer.nbytes)
+def _take(buffers: list[Buffer]) -> None:
+    for buffer in buffers:
+        buffer.device.leases.take([buffer])
 
 
-def _root(buffer: Buffer) -> Buffer:
-    while buffer.base is not None:
-        buffer = buffer.base
-    return buffer
+def _give_back(buffers: list[Buffer]) -> None:
+    for buffer in buffers:
+        buffer.device.leases.give_back([buffer])
 
 
 def _failure(device: str, label: str, caught: Exception) -> Exception:

@@ -152,7 +152,9 @@ class Topology:
             for end in link.ends:
                 if end not in names:
                     hint = did_you_mean(end, names)
-                    raise UsageError(f"topology {self.name}: links.{link.name} ends at {end}; {hint}")
+                    raise UsageError(
+                        f"topology {self.name}: links.{link.name} ends at {end}; {hint}"
+                    )
         linked = {frozenset(link.ends) for link in self.links}
         for device in self.accelerators:
             if frozenset((hosts[0], device.name)) not in linked:

@@ -63,7 +63,7 @@ class NumpyDevice(ThreadedDevice):
 
     def transfer(self, destination: Buffer, source: Buffer) -> None:
         """Copy one array into another of the same size."""
-        np.copyto(destination.array, source.array, casting="no")
+        np.copyto(destination.array.reshape(-1), source.array.reshape(-1), casting="no")
 
     def view(self, buffer: Buffer, offset: int, count: int, dtype: np.dtype) -> np.ndarray:
         """Return a typed view of part of a buffer."""

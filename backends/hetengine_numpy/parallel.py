@@ -31,7 +31,9 @@ def _parts(ids: np.ndarray, threads: int) -> list[np.ndarray]:
     return [part for part in np.array_split(ids, threads) if part.size]
 
 
-def _split_ids(kernel: Implementation, at: int, pool: ThreadPoolExecutor, threads: int) -> Implementation:
+def _split_ids(
+    kernel: Implementation, at: int, pool: ThreadPoolExecutor, threads: int
+) -> Implementation:
     def run(*args: Any) -> None:
         def part(ids: np.ndarray) -> None:
             kernel(*args[:at], ids, *args[at + 1 :])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,7 +17,11 @@ from hetengine.data.table import target_index
 from hetengine.errors import DataError
 
 MAGIC = {"npy": b"\x93NUMPY", "npz": b"PK"}
-DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+# All that NumPy and zipfile have been seen to raise on damaged headers and members.
+DAMAGE = (
+    *(OSError, ValueError, EOFError, KeyError, RuntimeError, SyntaxError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
 PARTS = ("data", "indices", "indptr", "shape")
 
 
@@ -106,7 +111,8 @@ def read_npz(path: Path, target_path: Path | None, dtype: FloatType) -> Dataset:
     """
     _check_magic(path, "npz")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a damaged file open unless it was opened for it.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             stored = {key: archive[key] for key in archive.files if key in ("y", "weights")}
             raw = _stored_matrix(path, archive)
     except DAMAGE as error:

@@ -15,15 +15,19 @@ MISSING = ("", "na", "n/a", "null", "none", "?", "-")
 def as_number(word: str) -> float | None:
     """Return the number a word spells (NaN and Inf included), or None.
 
-    Python's digit separators, as in ``1_000``, are not accepted.
+    Only ASCII is accepted, and not Python's digit separators, as in ``1_000``: the fast readers
+    refuse both.
 
     Examples
     --------
     >>> as_number(" 2.5 "), as_number("1_000"), as_number("age")
     (2.5, None, None)
     """
+    digits = word.strip(" \t\r\n\f\v")
+    if "_" in digits or not (digits.isascii() and digits.isprintable()):
+        return None
     try:
-        return None if "_" in word else float(word)
+        return float(digits)
     except ValueError:
         return None
 
@@ -70,6 +74,6 @@ def number_fault(word: str, dtype: FloatType) -> str | None:
         return "is not a number"
     if not math.isfinite(value):
         return "is not finite; drop or fill it before training"
-    if abs(value) > np.finfo(dtype).max:
+    if abs(value) > float(np.finfo(dtype).max):
         return f"is too large for {np.dtype(dtype)}; set precision=float64 or scale the data"
     return None

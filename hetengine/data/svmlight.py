@@ -117,9 +117,9 @@ def _place_of(path: Path, wanted: Callable[[int], bool]) -> int:
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(stream, start=1):
-        tokens = line.partition(b"#")[0].decode("utf-8", errors="backslashreplace").split()
-        if tokens:
-            yield number, tokens
+        words = line.partition(b"#")[0].split()
+        if words:
+            yield number, [word.decode("utf-8", errors="backslashreplace") for word in words]
 
 
 def _features(tokens: list[str]) -> list[str]:
@@ -133,6 +133,8 @@ def _fault(path: Path, dtype: FloatType) -> str | None:
             fault = number_fault(tokens[0], np.float64)
             if fault:
                 return f"{path}:{number}: label {shown(tokens[0])} {fault}"
+            if tokens[1:2] and tokens[1].startswith("qid") and ":" not in tokens[1]:
+                return f"{path}:{number}: {shown(tokens[1])} has no colon; write qid:number"
             previous: float = -math.inf
             for token in _features(tokens):
                 fault = _token_fault(token, previous, dtype)
@@ -146,7 +148,7 @@ def _token_fault(token: str, previous: float, dtype: FloatType) -> str | None:
     index, colon, value = token.partition(":")
     if not colon:
         return "has no colon; write column:value"
-    if not index.isdecimal():
+    if not (index.isascii() and index.isdecimal()):
         return f"has column {shown(index)}; write a whole number of at least 0"
     if int(index) > MAX_COLUMNS:
         return f"has column {index}; the highest allowed is {MAX_COLUMNS}"

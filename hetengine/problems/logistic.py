@@ -35,7 +35,8 @@ def value(a: ArrayLike, p: ArrayLike, q: ArrayLike) -> Vector:
 def conjugate(u: ArrayLike, p: ArrayLike, q: ArrayLike, bound: float) -> Vector:
     """Return the loss ``c log(1 + exp(-m))``."""
     u, y, c = arrays(u, p, q)
-    return c * np.logaddexp(0.0, -y * u)
+    m = y * u
+    return c * (np.maximum(-m, 0.0) + np.log1p(np.exp(-np.abs(m))))
 
 
 def gap(a: ArrayLike, u: ArrayLike, p: ArrayLike, q: ArrayLike, bound: float) -> Vector:

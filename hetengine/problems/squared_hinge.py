@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hetengine.problems.numeric import Vector, arrays, clip_to_box, ratio
+from hetengine.problems.numeric import BOUND_SLACK, Vector, arrays, clip_to_box, ratio
 
 
 def _box(c: Vector) -> Vector:
@@ -53,4 +53,4 @@ def update(a: ArrayLike, u: ArrayLike, h: ArrayLike, p: ArrayLike, q: ArrayLike)
 def _clip(b: Vector, c: Vector) -> tuple[Vector, np.ndarray]:
     clipped, _ = clip_to_box(b, _box(c))
     # Rounding below 0 is judged on the scale of c, the size of b at the loss's kink.
-    return clipped, np.abs(b - clipped) <= 1e-6 * c
+    return clipped, np.abs(b - clipped) <= BOUND_SLACK * c

@@ -11,7 +11,6 @@ import numpy as np
 from hetengine.device import Buffer, Event, HostFunction, Kernel, Work, WorkOf
 from hetengine.errors import UsageError
 from hetengine.sim.fluid import Hop
-from hetengine.sim.leases import Leases
 from hetengine.sim.queue import Command
 
 if TYPE_CHECKING:
@@ -120,9 +119,9 @@ class Copy(Command):
         self.source = source
         nbytes = source.nbytes
         self.work = Work(bytes_read=nbytes, bytes_written=nbytes)
-        _leases(source).check(source, "copy")
-        _leases(destination).take((destination,))
-        _leases(source).take((source,))
+        source.device.leases.check(source, "copy")
+        destination.device.leases.take((destination,))
+        source.device.leases.take((source,))
 
     def begin(self) -> None:
         """Copy the bytes and hand the event to the network, which fires it."""
@@ -132,13 +131,9 @@ class Copy(Command):
 
     def release(self) -> None:
         """Let go of both buffers."""
-        _leases(self.destination).give_back((self.destination,))
-        _leases(self.source).give_back((self.source,))
+        self.destination.device.leases.give_back((self.destination,))
+        self.source.device.leases.give_back((self.source,))
 
 
 def _flat(buffer: Buffer) -> np.ndarray:
     return buffer.array.reshape(-1)
-
-
-def _leases(buffer: Buffer) -> Leases:
-    return buffer.device.leases  # pyright: ignore[reportAttributeAccessIssue]

@@ -31,7 +31,6 @@ from hetengine.errors import OutOfCapacity, UsageError
 from hetengine.sim.commands import Copy, Launch
 from hetengine.sim.cost import CostModel
 from hetengine.sim.fluid import Direction, FluidNetwork
-from hetengine.sim.leases import Leases
 from hetengine.sim.queue import CommandQueue
 from hetengine.topology import DeviceSpec, Topology
 
@@ -102,7 +101,6 @@ class SimulatedDevice(Device):
         self.numerics = numerics
         self.network = network
         self.cost = cost
-        self.leases = Leases(self._release)
         self._implementations = implementations
         self._topology = topology
         self._queues = {
@@ -137,22 +135,6 @@ class SimulatedDevice(Device):
                 "this machine has not; use mode=dry or smaller data"
             ) from error
         return Buffer(self, array, extent, kind, label)
-
-    def free(self, buffer: Buffer) -> None:
-        """Give memory back once every command that uses it has run.
-
-        Raises
-        ------
-        UsageError
-            If it is a section, belongs to another device, or has been freed before.
-        """
-        if buffer.device is not self or buffer.base is not None:
-            owner = buffer.device.name
-            what = "a section" if buffer.base is not None else f"a buffer of {owner}"
-            raise UsageError(
-                f"{self.name}: cannot free {buffer.label}, {what}; free the whole of it on {owner}"
-            )
-        self.leases.free(buffer)
 
     def view(self, buffer: Buffer, offset: int, count: int, dtype: np.dtype) -> np.ndarray:
         """Return a typed one-dimensional view of part of a buffer.
@@ -283,10 +265,6 @@ class SimulatedDevice(Device):
         return (
             np.zeros(shape, dtype) if self.numerics else np.broadcast_to(np.zeros((), dtype), shape)
         )
-
-    def _release(self, buffer: Buffer) -> None:
-        buffer.array = None
-        self.memory.release(buffer.label, buffer.nbytes)
 
     def _route(self, source: str, destination: str) -> tuple[tuple[str, Direction], ...]:
         link = self._topology.link_between(source, destination)

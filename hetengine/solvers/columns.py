@@ -76,7 +76,18 @@ class HostColumns:
     ) -> Event:
         """Measure u and the gap of the listed coordinates against one frozen (alpha, w)."""
         problem = self.problem
-        args = (*self.arrays, ids, w, alpha, problem.p, problem.q, int(problem.kind), bound, u, gaps)
+        args = (
+            *self.arrays,
+            ids,
+            w,
+            alpha,
+            problem.p,
+            problem.q,
+            int(problem.kind),
+            bound,
+            u,
+            gaps,
+        )
         amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes)
         return self.host.launch(self._kernels["gaps"], args, amount, category=category)
 

@@ -125,7 +125,9 @@ class Duhl:
                 if certificate is None:
                     yield from self._repair()
                     certificate = yield from self._certified_pass()
-                return self._outcome("converged" if self._good(certificate) else status, certificate)
+                return self._outcome(
+                    "converged" if self._good(certificate) else status, certificate
+                )
             certificate = yield from self._round(self._due(certificate))
         return self._outcome("converged", certificate)
 

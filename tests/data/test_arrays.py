@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from hetengine.data.config import DataConfig
+from hetengine.data.dataset import FloatType
 from hetengine.data.load import load_dataset
 from hetengine.errors import DataError, UsageError
 
@@ -14,8 +18,9 @@ DENSE = np.array([[1.0, 0, 2], [0, 3, 0], [4, 0, 5]])
 Y = np.array([1.0, -1, 1])
 
 
-def load(name, dtype=np.float64, **keys):
-    return load_dataset(DataConfig(name=name, **{k: str(v) for k, v in keys.items()}), dtype, 0)
+def load(name, dtype: FloatType = np.float64, **paths: Path):
+    keys: dict[str, Any] = {key: str(path) for key, path in paths.items()}
+    return load_dataset(DataConfig(name=name, **keys), dtype, 0)
 
 
 def save(path, array):
@@ -69,7 +74,7 @@ def test_test_set_of_npz_is_padded_or_refused(tmp_path):
     padded = load("npz", path=tmp_path / "a.npz", test_path=tmp_path / "b.npz").test
     assert padded is not None
     assert padded.X.shape == (3, 3)
-    with pytest.raises(DataError, match="a: 3 columns, but the training set has 2"):
+    with pytest.raises(DataError, match=r"a: 3 columns, but the training set has 2"):
         load("npz", path=tmp_path / "b.npz", test_path=tmp_path / "a.npz")
 
 
@@ -111,6 +116,13 @@ def test_truncated_files(tmp_path, name, cut):
         load(name, path=path)
 
 
+def test_damaged_npy_header(tmp_path):
+    path = save(tmp_path / "a.npy", DENSE)
+    path.write_bytes(path.read_bytes().replace(b"(3, 3)", b"((3, 3"))
+    with pytest.raises(DataError, match=r"a.npy: not a readable .npy file"):
+        load("npy", path=path)
+
+
 def test_files_of_another_kind(tmp_path):
     np.savez(tmp_path / "a.npz", X=DENSE, y=Y)
     np.save(tmp_path / "a.npy", DENSE)
@@ -125,7 +137,7 @@ def test_files_of_another_kind(tmp_path):
 
 def test_python_objects_are_never_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}], object), allow_pickle=True)
-    with pytest.raises(DataError, match="not a readable .npy file"):
+    with pytest.raises(DataError, match=r"not a readable .npy file"):
         load("npy", path=tmp_path / "a.npy")
 
 
@@ -144,6 +156,6 @@ def test_weights_file(tmp_path, weights, words):
 
 def test_labels_of_the_test_set_must_come_from_somewhere(tmp_path):
     table, y = save(tmp_path / "t.npy", DENSE), save(tmp_path / "y.npy", Y)
-    with pytest.raises(UsageError, match="need data.test_target_path"):
+    with pytest.raises(UsageError, match=r"need data.test_target_path"):
         load("npy", path=table, target_path=y, test_path=table)
     assert load("npy", path=table, target_path=y, test_path=table, test_target_path=y).test

@@ -61,9 +61,7 @@ def test_unsorted_duplicates_are_summed_and_the_caller_keeps_his(entries):
     X = sp.csr_array((values, indices, np.array([0, len(entries)])), shape=(1, 4))
     before = (X.data.copy(), X.indices.copy())
     got = dataset_of(X, [1.0], dtype=np.float64).X
-    np.testing.assert_array_equal(
-        got.toarray()[0], np.bincount(indices, values, minlength=4)
-    )
+    np.testing.assert_array_equal(got.toarray()[0], np.bincount(indices, values, minlength=4))
     assert np.all(np.diff(got.indices) > 0)
     np.testing.assert_array_equal(X.data, before[0])
     np.testing.assert_array_equal(X.indices, before[1])
@@ -149,7 +147,7 @@ def test_labels_that_do_not_fit_a_classification_loss(y, words):
 
 def test_labels_of_a_test_set_follow_the_training_classes():
     np.testing.assert_array_equal(signs_of(np.array([2.0, 2.0]), (1.0, 2.0), "t"), [1, 1])
-    with pytest.raises(DataError, match="t: label 3 of row 1 is neither .* 1 and 2"):
+    with pytest.raises(DataError, match=r"t: label 3 of row 1 is neither .* 1 and 2"):
         signs_of(np.array([2.0, 3.0]), (1.0, 2.0), "t")
 
 

@@ -100,6 +100,9 @@ def test_base_is_decided_for_train_and_test_together(tmp_path):
         ("1 1:1\n1 2:1 2:1\n", ":2:", "'2:1' comes after column 2"),
         ("1 1:1\n1 99999999999:1\n", ":2:", "the highest allowed is 2147483647"),
         ("1 1:1\n1 2:\n", ":2:", "'2:' is a missing value"),
+        ("1 1:1\n1 qid 1:1\n", ":2:", "'qid' has no colon; write qid:number"),
+        ("1 1:1\n1 1:\u0663\n", ":2:", "is not a number"),
+        ("1 1:1\n1\u00a0 1:1\n", ":2:", "label '1.*' is not a number"),
         ("1,2 1:1\n", ":1:", "label '1,2' is not a number"),
     ],
 )
@@ -194,9 +197,7 @@ def test_round_trip(dense, zero_based):
         path = Path(folder) / "a.svm"
         path.write_bytes(buffer.getvalue())
         base = "zero" if zero_based else "one"
-        X, labels = read_svmlight(
-            [path], np.float32, columns=dense.shape[1], index_base=base
-        )[0]
+        X, labels = read_svmlight([path], np.float32, columns=dense.shape[1], index_base=base)[0]
     np.testing.assert_array_equal(X.toarray(), dense)
     np.testing.assert_array_equal(labels, y)
     assert X.has_canonical_format

@@ -41,12 +41,14 @@ def write(path, text, encoding="utf-8"):
         "\ufeff" + TEXT,
         '"1","2.5","-1"\n3,4,1\n',
     ],
-    ids="plain crlf no-last-newline semicolon tab space padded header quoted-header "
-    "partly-named comments bom quoted-numbers".split(),
+    ids=[
+        *("plain", "crlf", "no last newline", "semicolon", "tab", "space", "padded"),
+        *("header", "quoted header", "partly named", "comments", "bom", "quoted numbers"),
+    ],
 )
 def test_reads_the_same_table(tmp_path, text):
     X, y = read_csv(write(tmp_path / "a.csv", text), np.float32)
-    np.testing.assert_array_equal(X, np.float32(X_EXPECTED))
+    np.testing.assert_array_equal(X, np.array(X_EXPECTED, np.float32))
     np.testing.assert_array_equal(y, [-1, 1])
     assert X.dtype == np.float32
     assert X.flags.c_contiguous
@@ -131,7 +133,9 @@ def test_header_of_numbers(tmp_path):
 
 def test_target_column_that_does_not_exist(tmp_path):
     path = write(tmp_path / "a.csv", TEXT)
-    with pytest.raises(DataError, match="data.target_column=3, but there are 3 columns; .*-3 to 2"):
+    with pytest.raises(
+        DataError, match=r"data.target_column=3, but there are 3 columns; .*-3 to 2"
+    ):
         read_csv(path, np.float64, target_column=3)
 
 

@@ -1,4 +1,4 @@
-"""Plain NumPy coordinate descent and small data sets: the solver the reference maths is tested with."""
+"""Plain NumPy coordinate descent and small data sets, to test the reference maths with."""
 
 from __future__ import annotations
 

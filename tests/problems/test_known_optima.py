@@ -62,14 +62,9 @@ def test_ridge(side: str, intercept: bool, weighted: bool) -> None:
 def test_support_vector_machines(name, loss, factor, weighted, intercept) -> None:
     data = make_data(name, weighted=weighted)
     weights = np.ones(ROWS) if data.weights is None else data.weights / data.weights.mean()
-    model = LinearSVC(
-        loss=loss,
-        dual=True,
-        C=factor / (LAM * ROWS),
-        fit_intercept=intercept,
-        tol=1e-12,
-        max_iter=1_000_000,
-    ).fit(data.X, data.y, sample_weight=weights)
+    options: dict[str, Any] = {"dual": True, "tol": 1e-9, "max_iter": 1_000_000}
+    model = LinearSVC(loss=loss, C=factor / (LAM * ROWS), fit_intercept=intercept, **options)
+    model.fit(data.X, data.y, sample_weight=weights)
     problem = build(name, lam=LAM, weighted=weighted, intercept=intercept)
     assert_same(problem, model, tol=1e-5)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hetengine.problems import certify, safe_to_drop
+from hetengine.problems import Certificate, certify, safe_to_drop
 from tests.problems.reference_cd import CASES, build, iterates, random_alpha, snapshot, solve
 
 VARIANTS = [(False, False), (True, True)]
@@ -13,7 +13,7 @@ SCREENED = ["lasso", "elastic_net", "svm", "squared_hinge"]
 @pytest.mark.parametrize("name", SCREENED)
 @pytest.mark.parametrize(("weighted", "intercept"), VARIANTS)
 def test_nothing_wrong_is_ever_dropped(name: str, weighted: bool, intercept: bool) -> None:
-    problem = build(name, lam=0.1, weighted=weighted, intercept=intercept)
+    problem = build(name, lam=0.2, weighted=weighted, intercept=intercept)
     norms = problem.columns.square_norms()
     best = solve(problem, tol=1e-13)
     counts = []
@@ -73,3 +73,30 @@ def test_an_infinite_gap_settles_nothing() -> None:
     certificate = certify(problem, alpha, np.full(problem.length, np.nan), u)
     mask, _ = safe_to_drop(problem, certificate, alpha, u, problem.columns.square_norms())
     assert not mask.any()
+
+
+def test_a_margin_within_rounding_of_one_settles_nothing() -> None:
+    problem = build("svm")
+    alpha = random_alpha(problem)
+    proof = Certificate(objective=1.0, gap=0.0, relative_gap=0.0, kind="primal-dual")
+    norms = problem.columns.square_norms()
+    for margin in (np.nextafter(1, 2), np.nextafter(1, 0)):
+        assert not safe_to_drop(problem, proof, alpha, problem.p * margin, norms)[0].any()
+    for margin in (1 + 1e-4, 1 - 1e-4):
+        assert safe_to_drop(problem, proof, alpha, problem.p * margin, norms)[0].all()
+
+
+def test_the_dual_point_of_the_certificate_is_the_centre() -> None:
+    problem = build("lasso", intercept=True)
+    assert problem.intercept_products is not None
+    alpha, norms = random_alpha(problem), problem.columns.square_norms()
+    inside = np.full(problem.count, 0.9 * problem.l1)
+
+    def dropped(u: np.ndarray, scale: float, shift: float) -> np.ndarray:
+        proof = Certificate(1.0, 0.0, 0.0, "rescaled dual", scale, shift)
+        return safe_to_drop(problem, proof, alpha, u, norms)[0][: problem.features]
+
+    assert dropped(inside, 1.0, 0.0).all()
+    assert not dropped(inside, 1.2, 0.0).any()
+    assert dropped(inside + 3 * problem.intercept_products, 1.0, 3.0).all()
+    assert not dropped(inside + 3 * problem.intercept_products, 1.0, 0.0).all()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,7 +52,7 @@ def domain(kind: Kind, p: float, q: float) -> tuple[float, float]:
 
 def least(function, low: float, high: float) -> float:
     """Smallest value on an interval, bounds included."""
-    inner = minimize_scalar(
+    inner: Any = minimize_scalar(
         function, bounds=(low, high), method="bounded", options={"xatol": 1e-11}
     )
     return min(float(inner.fun), function(low), function(high))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from hetengine.device import Buffer
 from hetengine.errors import UsageError
+
+if TYPE_CHECKING:
+    from hetengine.device import Buffer
 
 
 def root_of(buffer: Buffer) -> Buffer:
@@ -16,7 +20,7 @@ def root_of(buffer: Buffer) -> Buffer:
 
 
 class Leases:
-    """Commands in flight per buffer of one device.
+    """Commands in flight per buffer of one device; safe from any thread.
 
     Parameters
     ----------
@@ -28,6 +32,7 @@ class Leases:
         self._release = release
         self._uses: dict[Buffer, int] = {}
         self._freed: set[Buffer] = set()
+        self._lock = threading.Lock()
 
     def take(self, buffers: Iterable[Buffer]) -> None:
         """Count a use of each buffer's root.
@@ -38,22 +43,24 @@ class Leases:
             If one of them has been freed; none is counted then.
         """
         roots = [root_of(buffer) for buffer in buffers]
-        for root in roots:
-            self.check(root, "use")
-        for root in roots:
-            self._uses[root] = self._uses.get(root, 0) + 1
+        with self._lock:
+            for root in roots:
+                self._check(root, "use")
+            for root in roots:
+                self._uses[root] = self._uses.get(root, 0) + 1
 
     def give_back(self, buffers: Iterable[Buffer]) -> None:
         """End a use of each buffer's root, and release those that were waiting for it."""
-        for root in map(root_of, buffers):
-            left = self._uses[root] - 1
-            if left:
-                self._uses[root] = left
-                continue
-            del self._uses[root]
-            if root in self._freed:
-                self._freed.remove(root)
-                self._release(root)
+        with self._lock:
+            for root in map(root_of, buffers):
+                left = self._uses[root] - 1
+                if left:
+                    self._uses[root] = left
+                    continue
+                del self._uses[root]
+                if root in self._freed:
+                    self._freed.remove(root)
+                    self._release(root)
 
     def free(self, buffer: Buffer) -> None:
         """Release a buffer, at once or after its last use.
@@ -61,13 +68,18 @@ class Leases:
         Raises
         ------
         UsageError
-            If it has been freed before.
+            If it is a section, or has been freed before.
         """
-        self.check(buffer, "free")
-        if buffer in self._uses:
-            self._freed.add(buffer)
-        else:
-            self._release(buffer)
+        if buffer.base is not None:
+            raise UsageError(
+                f"{buffer.device.name}: cannot free {buffer.label}, a section; free the whole of it"
+            )
+        with self._lock:
+            self._check(buffer, "free")
+            if buffer in self._uses:
+                self._freed.add(buffer)
+            else:
+                self._release(buffer)
 
     def check(self, buffer: Buffer, verb: str) -> None:
         """Refuse a buffer that has been freed.
@@ -77,9 +89,12 @@ class Leases:
         UsageError
             If it has been.
         """
+        with self._lock:
+            self._check(buffer, verb)
+
+    def _check(self, buffer: Buffer, verb: str) -> None:
         root = root_of(buffer)
         if root.array is None or root in self._freed:
             raise UsageError(
-                f"{root.device.name}: cannot {verb} {root.label}, it has been freed; "
-                "allocate it again"
+                f"{root.device.name}: cannot {verb} {root.label}, it has been freed; allocate it again"
             )
