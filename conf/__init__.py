@@ -1,1 +1,1 @@
-"""Config groups of hetengine, so that ``pkg://hetengine.conf`` can be searched by other Hydra apps."""
+"""Config groups of hetengine; other Hydra apps can search them as ``pkg://hetengine.conf``."""

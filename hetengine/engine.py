@@ -111,15 +111,17 @@ def _stop_rule(config: RunConfig) -> StopRule:
 
 def _policies(config: RunConfig, count: int) -> list[Selection]:
     seeds = np.random.SeedSequence(config.seed, spawn_key=(1,)).spawn(count)
-    name, coverage = config.solver.selection, config.solver.coverage
-    policies = [make_selection(name, coverage, np.random.default_rng(seed)) for seed in seeds]
-    if config.mode.name == "dry" and name in ("gap", "importance"):
-        share = config.mode.swap_fraction
-        return [
-            Rotating(policy, share if name == "gap" else 1.0, np.random.default_rng(seed))
-            for policy, seed in zip(policies, seeds, strict=True)
-        ]
-    return policies if name != "host" else policies[:1]
+    name = config.solver.selection
+    if name == "host":
+        return [make_selection(config.solver, np.random.default_rng(seeds[0]))]
+    policies = [make_selection(config.solver, np.random.default_rng(seed)) for seed in seeds]
+    if config.mode.name != "dry" or name not in ("gap", "importance"):
+        return policies
+    share = config.mode.swap_fraction if name == "gap" else 1.0
+    return [
+        Rotating(policy, share, np.random.default_rng(seed))
+        for policy, seed in zip(policies, seeds, strict=True)
+    ]
 
 
 class _Monitor:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from hetengine.errors import DataError
 from hetengine.record.metrics import MetricsRow
@@ -64,7 +63,7 @@ class Result:
         """Whether the tolerance was reached."""
         return self.status == "converged"
 
-    def decision_function(self, X: ArrayLike) -> np.ndarray:
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return ``X w + intercept``.
 
         Parameters
@@ -82,7 +81,7 @@ class Result:
         DataError
             If X does not have one column per coefficient.
         """
-        matrix: Any = X if hasattr(X, "tocsr") else np.asarray(X)
+        matrix = X if hasattr(X, "tocsr") else np.asarray(X)
         if matrix.ndim != 2 or matrix.shape[1] != self.w.size:
             raise DataError(
                 f"X has shape {matrix.shape} but the model has {self.w.size} coefficients; "
@@ -90,7 +89,7 @@ class Result:
             )
         return np.asarray(matrix @ self.w, dtype=np.float64) + self.intercept
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:
         """Return labels for a classifier, values for a regressor.
 
         Parameters

@@ -33,7 +33,11 @@ class DuhlConfig:
         the data since the last one, or once the gaps in memory add up to the tolerance.
     coverage : float
         With ``gap``: bring in the fewest columns that hold this share of the gap that lies off the
-        accelerator.
+        accelerator,
+    growth : float
+        but per round at most this many times the elements of the moving resident columns
+    first_share : float
+        or this share of the accelerator's memory, whichever is more.
     """
 
     name: str = "duhl"
@@ -41,8 +45,10 @@ class DuhlConfig:
     refresh: str = "async"
     inner_epochs: int = 10
     inner_gap_ratio: float = 0.3
-    certify_ratio: float = 4.0
+    certify_ratio: float = 1.0
     coverage: float = 0.9
+    growth: float = 1.0
+    first_share: float = 0.1
 
     def __post_init__(self) -> None:
         if self.selection not in SELECTIONS:
@@ -60,8 +66,11 @@ class DuhlConfig:
             raise UsageError(
                 f"solver.certify_ratio={self.certify_ratio} must be finite and greater than 0"
             )
-        if not 0.0 < self.coverage <= 1.0:
-            raise UsageError(f"solver.coverage={self.coverage} must be above 0 and at most 1")
+        for key in ("coverage", "first_share"):
+            if not 0.0 < getattr(self, key) <= 1.0:
+                raise UsageError(f"solver.{key}={getattr(self, key)} must be above 0 and at most 1")
+        if not (math.isfinite(self.growth) and self.growth >= 0.0):
+            raise UsageError(f"solver.growth={self.growth} must be finite and at least 0")
 
     @property
     def refresh_fraction(self) -> float | None:

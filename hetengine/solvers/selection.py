@@ -12,8 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from hetengine.errors import UsageError, did_you_mean
+from hetengine.errors import UsageError
 from hetengine.solvers.arena import Arena, stay_within
+from hetengine.solvers.config import DuhlConfig
 
 
 def _none() -> np.ndarray:
@@ -85,27 +86,36 @@ def _replace(view: View, wanted: np.ndarray) -> Swap:
 
 
 class Gap:
-    """The columns with the largest gap per byte; evict the smallest, never a moving coordinate.
+    """The columns with the largest gap per element; evict the smallest, never a moving coordinate.
+
+    The resident set grows with the number of moving coordinates, as working sets do (Johnson and
+    Guestrin 2015; Massias et al. 2018): gaps measured after the first small blocks tell which columns
+    matter, before the link has been spent on the others.
 
     Parameters
     ----------
     coverage : float
         Bring in the fewest columns that hold this share of the gap off the accelerator: columns with
         hardly any gap would spend the link on nothing.
+    growth : float
+        Bring in at most this many times the elements of the moving resident columns per round,
+    first_share : float
+        or this share of the memory, whichever is more.
     """
 
     name = "gap"
     where = "accelerator"
     uses_gaps = True
 
-    def __init__(self, coverage: float) -> None:
+    def __init__(self, coverage: float, growth: float, first_share: float) -> None:
         self._coverage = coverage
+        self._growth = growth
+        self._first_share = first_share
 
     def choose(self, view: View) -> Swap:
         """Admit candidates in falling order of score while each displaces only lower scores."""
         score = view.gaps / np.maximum(view.lens, 1)
-        off = view.owned & ~view.resident & ~view.settled
-        candidates = self._candidates(view, off & ((view.gaps > 0) | view.pinned), score)
+        candidates = self._candidates(view, score)
         if candidates.size == 0:
             return Swap()
         swap = self._admit(view, candidates, score, view.resident & ~view.protected)
@@ -115,14 +125,18 @@ class Gap:
             swap = self._admit(view, candidates, score, view.resident & ~view.pinned)
         return swap
 
-    def _candidates(self, view: View, off: np.ndarray, score: np.ndarray) -> np.ndarray:
-        ids = np.flatnonzero(off)
+    def _candidates(self, view: View, score: np.ndarray) -> np.ndarray:
+        off = view.owned & ~view.resident & ~view.settled
+        ids = np.flatnonzero(off & ((view.gaps > 0) | view.pinned))
         ids = ids[np.argsort(-np.where(view.pinned[ids], np.inf, score[ids]), kind="stable")]
-        mass = np.cumsum(view.gaps[ids])
-        if ids.size == 0 or not np.isfinite(mass[-1]):
+        if ids.size == 0:
             return ids
+        mass = np.cumsum(view.gaps[ids])
         enough = int(np.searchsorted(mass, self._coverage * mass[-1])) + 1
-        return ids[:enough]
+        moving = int(view.lens[view.protected & view.resident].sum())
+        room = max(self._growth * moving, self._first_share * view.arena.elements)
+        within = int(np.searchsorted(np.cumsum(view.lens[ids]), room, side="right"))
+        return ids[: max(1, min(enough, within), int(view.pinned[ids].sum()))]
 
     def _admit(
         self, view: View, candidates: np.ndarray, score: np.ndarray, evictable: np.ndarray
@@ -269,21 +283,19 @@ class Rotating:
         return _replace(view, np.concatenate([others[:count], residents[count:]]))
 
 
-SELECTIONS = ("gap", "sequential", "random", "importance", "all", "host")
+def make_selection(config: DuhlConfig, rng: np.random.Generator) -> Selection:
+    """Return the policy a config names.
 
-
-def make_selection(name: str, coverage: float, rng: np.random.Generator) -> Selection:
-    """Return the policy of a name.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
+    Parameters
+    ----------
+    config : DuhlConfig
+        Checked settings.
+    rng : numpy.random.Generator
+        Draws blocks, for the policies that do.
     """
     blocks = {"sequential": Sequential, "random": Random, "importance": Importance}
-    if name in blocks:
-        return blocks[name](rng)
-    plain = {"gap": lambda: Gap(coverage), "all": All, "host": Host}
-    if name not in plain:
-        raise UsageError(f"solver.selection={name!r}; {did_you_mean(name, SELECTIONS)}")
-    return plain[name]()
+    if config.selection in blocks:
+        return blocks[config.selection](rng)
+    if config.selection == "gap":
+        return Gap(config.coverage, config.growth, config.first_share)
+    return All() if config.selection == "all" else Host()
