@@ -33,8 +33,8 @@ def run(overrides: Sequence[str] = ()) -> Result:
     Parameters
     ----------
     overrides : sequence of str
-        What would be typed after ``hetengine``, for instance ``["problem=lasso", "tol=1e-6"]``. With
-        ``hydra.run.dir=DIR`` the files of the run are written there; without it none are.
+        What would be typed after ``hetengine``, for instance ``["problem=lasso", "tol=1e-6"]``.
+        With ``hydra.run.dir=DIR`` the files of the run are written there; without it none are.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def run(overrides: Sequence[str] = ()) -> Result:
     Examples
     --------
     >>> import hetengine
-    >>> result = hetengine.run(["data=breast_cancer", "problem=svm", "problem.lam=0.01", "progress=none"])
+    >>> result = hetengine.run(["data=breast_cancer", "problem.lam=0.01", "progress=none"])
     >>> result.status
     'converged'
     """
@@ -94,7 +94,7 @@ def fit(
     sample_weight : array, shape (rows,), optional
         Example weights; scaled to mean 1.
     intercept : bool
-        Fit a constant.
+        Fit a constant, `Result.intercept`.
     overrides : sequence of str
         Further settings, as on the command line.
 
@@ -105,33 +105,23 @@ def fit(
 
     Raises
     ------
-    DataError
-        If the arrays cannot be used.
-    UsageError
-        If a setting is wrong.
+    DataError, UsageError
+        If the arrays cannot be used, or a setting is wrong.
 
     Examples
     --------
     >>> import numpy as np, hetengine
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.standard_normal((200, 20))
+    >>> X = np.random.default_rng(0).standard_normal((200, 20))
     >>> result = hetengine.fit(X, X[:, 0] - X[:, 1], problem="lasso", lam=0.01)
     >>> np.flatnonzero(result.w)
     array([0, 1])
     """
-    precision = "float64" if getattr(X, "dtype", None) == np.float64 else "float32"
-    words = [
-        f"problem={problem}",
-        f"topology={topology}",
-        f"solver={solver}",
-        f"tol={tol}",
-        f"precision={precision}",
-        f"problem.intercept={intercept}",
-        "progress=none",
-    ]
+    settings = {"problem": problem, "topology": topology, "solver": solver, "tol": tol}
+    settings |= {"problem.intercept": intercept, "progress": "none"}
+    settings["precision"] = "float64" if getattr(X, "dtype", None) == np.float64 else "float32"
     if lam is not None:
-        words += [f"problem.lam={lam}", "problem.lam_ratio=null"]
-    config = _compose([*words, *overrides])
+        settings |= {"problem.lam": lam, "problem.lam_ratio": "null"}
+    config = _compose([*(f"{key}={value}" for key, value in settings.items()), *overrides])
     for device in config.topology.devices.values():
         device.threads = threads
     dataset = dataset_of(X, y, sample_weight, dtype=np.dtype(config.precision))

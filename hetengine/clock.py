@@ -1,8 +1,8 @@
 """The two clocks a run can be driven by: virtual time, or the wall.
 
-Solvers are SimPy processes; they yield events and read ``clock.now``. Only the clock and the devices
-know whether the time is real. `WallClock` keeps SimPy's event loop and its ordering and changes only
-what `step` waits for: events completed by device threads.
+Solvers are SimPy processes; they yield events and read ``clock.now``. Only the clock and the
+devices know whether the time is real. `WallClock` keeps SimPy's event loop and its ordering and
+changes only what `step` waits for: events completed by device threads.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class WallClock(simpy.Environment):
     def __init__(self) -> None:
         super().__init__()
         self._origin = time.perf_counter()
-        self._posted: queue.SimpleQueue[tuple[simpy.Event, Any, BaseException | None]] = (
+        self._posted: queue.SimpleQueue[tuple[simpy.Event, Any, Exception | None]] = (
             queue.SimpleQueue()
         )
         self._outstanding = 0
@@ -49,7 +49,7 @@ class WallClock(simpy.Environment):
         """Announce events that another thread will `post`, so that the loop waits for them."""
         self._outstanding += count
 
-    def post(self, event: simpy.Event, value: Any, error: BaseException | None = None) -> None:
+    def post(self, event: simpy.Event, value: Any, error: Exception | None = None) -> None:
         """Complete an announced event; safe from any thread."""
         self._posted.put((event, value, error))
 

@@ -1,8 +1,9 @@
 """The device API: a handful of verbs every backend and the simulated machine implement.
 
-``alloc free copy load launch event synchronize close``. Every enqueue returns an `Event` of the run's
-clock; dependencies are explicit (``after=``); every launch carries its `Work`, which feeds the cost
-model, the roofline and the trace alike. A kernel is a name with one implementation per backend.
+The verbs: alloc, free, copy, load, launch, synchronize, close. Every enqueue returns an `Event` of
+the run's clock; dependencies are explicit (``after=``); every launch carries its `Work`, which
+feeds the cost model, the roofline and the trace alike. A kernel is a name with one implementation
+per backend.
 """
 
 from __future__ import annotations
@@ -213,7 +214,7 @@ class Device(abc.ABC):
         """
         if buffer.device is not self:
             raise UsageError(
-                f"{self.name}: cannot free {buffer.label}, which is on {buffer.device.name}; free it there"
+                f"{self.name}: cannot free {buffer.label}, a buffer of {buffer.device.name}"
             )
         self.leases.free(buffer)
 
@@ -342,8 +343,8 @@ class Backend(Protocol):
 
     name: str
 
-    def implementations(self) -> Mapping[str, Callable[..., Any]]:
-        """Kernels by name."""
+    def implementations(self, threads: int = 1) -> Mapping[str, Callable[..., Any]]:
+        """Kernels by name, for a number of threads where that means something."""
         ...
 
     def devices(self) -> list[DeviceInfo]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from hetengine.config import RunConfig
 from hetengine.data.dataset import Dataset
-from hetengine.data.labels import binary_labels, signs_of
+from hetengine.data.labels import binary_labels
 from hetengine.data.load import load_dataset, shape_of
 from hetengine.machine import Machine, open_machine, with_capacities
 from hetengine.problems import CoordinateProblem, make_problem, make_shape_problem
@@ -73,7 +73,8 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
         with _phase(recorder, "compile"):
             machine.clock.run(machine.clock.process(solver.prepare()))
         monitor.start()
-        outcome: Outcome = machine.clock.run(machine.clock.process(solver.train()))
+        outcome = machine.clock.run(machine.clock.process(solver.train()))
+        assert isinstance(outcome, Outcome)
         seconds = monitor.seconds
     finally:
         machine.close()

@@ -96,5 +96,5 @@ class Leases:
         root = root_of(buffer)
         if root.array is None or root in self._freed:
             raise UsageError(
-                f"{root.device.name}: cannot {verb} {root.label}, it has been freed; allocate it again"
+                f"{root.device.name}: cannot {verb} {root.label}, it was freed; allocate it again"
             )

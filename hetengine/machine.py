@@ -38,8 +38,8 @@ class Machine:
 def with_capacities(topology: Topology, data_bytes: int, memory_fraction: float | None) -> Topology:
     """Return the topology with the capacity of every accelerator in bytes.
 
-    A fraction given for the run sets all accelerators; otherwise a device's ``capacity_bytes`` counts, or
-    its own ``memory_fraction``, or there is no limit.
+    A fraction given for the run sets all accelerators; otherwise a device's ``capacity_bytes``
+    counts, or its own ``memory_fraction``, or there is no limit.
 
     Parameters
     ----------
@@ -85,8 +85,9 @@ def open_machine(topology: Topology, mode: str, observe: Observer) -> Machine:
         clock = WallClock()
         opened: list[Device] = []
         try:
-            for spec in topology.devices:
-                opened.append(backend(spec.backend).open(spec, clock, observe))
+            opened.extend(
+                backend(spec.backend).open(spec, clock, observe) for spec in topology.devices
+            )
         except BaseException:
             for device in opened:
                 device.close()

@@ -60,9 +60,9 @@ class Ledger:
         if free is not None and nbytes > free:
             held = ", ".join(f"{who} {size:,}" for who, size in self._held.items()) or "nobody"
             raise OutOfCapacity(
-                f"{self.tier}: {holder} needs {nbytes:,} bytes, {free:,} of {self.capacity_bytes:,} "
-                f"are free (held by: {held}); raise topology.devices.{self.tier}.capacity_bytes "
-                "or memory_fraction"
+                f"{self.tier}: {holder} needs {nbytes:,} bytes, {free:,} of "
+                f"{self.capacity_bytes:,} are free (held by: {held}); raise "
+                f"topology.devices.{self.tier}.capacity_bytes or memory_fraction"
             )
 
     def release(self, holder: str, nbytes: int) -> None:

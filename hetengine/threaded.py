@@ -114,8 +114,9 @@ class ThreadedDevice(Device):
         """Enqueue a transfer; up is away from the host."""
         if destination.nbytes != source.nbytes or destination.dtype != source.dtype:
             raise UsageError(
-                f"{self.name}: cannot copy {source.label}, {source.nbytes} bytes of {source.dtype}, into "
-                f"{destination.label}, {destination.nbytes} of {destination.dtype}; take sections alike"
+                f"{self.name}: cannot copy {source.label}, {source.nbytes} bytes of "
+                f"{source.dtype}, into {destination.label}, {destination.nbytes} of "
+                f"{destination.dtype}; take sections alike"
             )
         inwards = destination.device is self
         direction = UP if inwards != (self.spec.role == "host") else DOWN

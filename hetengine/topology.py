@@ -1,4 +1,5 @@
-"""Frozen, validated description of a machine: devices with their memory, and the links between them.
+"""Frozen, validated description of a machine: devices with their memory, and the links between
+them.
 
 A topology says nothing about solvers or data. Rates are *effective* ones; where a number comes from
 is part of the file (``source`` and ``kind``).
@@ -159,7 +160,8 @@ class Topology:
         for device in self.accelerators:
             if frozenset((hosts[0], device.name)) not in linked:
                 raise UsageError(
-                    f"topology {self.name}: no link joins {hosts[0]} and {device.name}; add one under links"
+                    f"topology {self.name}: no link joins {hosts[0]} and {device.name}; "
+                    "add one under links"
                 )
 
     @property

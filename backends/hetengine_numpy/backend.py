@@ -45,8 +45,8 @@ class NumpyBackend:
 
         if spec.index != 0:
             raise BackendUnavailable(
-                f"topology.devices.{spec.name}.index={spec.index}: the numpy backend has device 0 only; "
-                "name as many devices as you like with index 0"
+                f"topology.devices.{spec.name}.index={spec.index}: the numpy backend has device 0 "
+                "only; name as many devices as you like with index 0"
             )
         if not isinstance(clock, WallClock):
             raise BackendUnavailable(f"{spec.name}: a real device needs the wall clock")

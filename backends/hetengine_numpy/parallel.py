@@ -1,9 +1,9 @@
 """Several threads for one kernel, without sharing anything they write.
 
-Columns are split for gap passes. An epoch gives each thread a part of the slots and its own replica of
-w, with curvature and step scaled by sigma' (CoCoA+, Ma et al. 2015; SySCD, Ioannou et al. 2019), and adds the
-replicas' changes afterwards. The split depends on nothing but the number of threads, so results do not
-depend on timing.
+Columns are split for gap passes. An epoch gives each thread a part of the slots and its own replica
+of w, with curvature and step scaled by sigma' (CoCoA+, Ma et al. 2015; SySCD, Ioannou et al. 2019),
+and adds the replicas' changes afterwards. The split depends on nothing but the number of threads,
+so results do not depend on timing.
 """
 
 from __future__ import annotations

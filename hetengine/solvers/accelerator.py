@@ -1,8 +1,8 @@
 """A worker whose memory holds some of the columns, filled by shipments from the host.
 
-A shipment is one contiguous block of bytes: the columns and, per column, its slot and state. It is packed
-on the host, crosses the link in one transfer and is unpacked on the device. Two staging areas on each
-side let one shipment travel while the last is unpacked and the next is packed.
+A shipment is one contiguous block of bytes: the columns and, per column, its slot and state. It is
+packed on the host, crosses the link in one transfer and is unpacked on the device. Two staging
+areas on each side let one shipment travel while the last is unpacked and the next is packed.
 """
 
 from __future__ import annotations

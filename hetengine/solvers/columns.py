@@ -1,7 +1,7 @@
 """The host's side of the matrix: what is launched on all columns where they lie.
 
-Gap passes, rebuilding w and packing shipments run on the host's queue over the original columns; dense
-and sparse differ in the leading arguments only.
+Gap passes, rebuilding w and packing shipments run on the host's queue over the original columns;
+dense and sparse differ in the leading arguments only.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 import simpy
 
 from hetengine.device import Buffer, Device, Event, HostFunction
-from hetengine.problems.matrix import Columns, DenseColumns, SparseColumns
 from hetengine.problems import CoordinateProblem
+from hetengine.problems.matrix import Columns, DenseColumns, SparseColumns
 from hetengine.solvers import work
 from hetengine.solvers.arena import column_lens, element_bytes
 

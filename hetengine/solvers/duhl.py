@@ -1,8 +1,8 @@
 """Gap-driven SDCA on a host and accelerators with little memory (DuHL).
 
-C. Dünner, T. Parnell, M. Jaggi, *Efficient Use of Limited-Memory Accelerators for Linear Learning on
-Heterogeneous Systems*, NIPS 2017, Alg. 2. The solver is a program against devices and a clock: it yields
-events and never asks whether their time is real.
+C. Dünner, T. Parnell, M. Jaggi, *Efficient Use of Limited-Memory Accelerators for Linear Learning
+on Heterogeneous Systems*, NIPS 2017, Alg. 2. The solver is a program against devices and a clock:
+it yields events and never asks whether their time is real.
 
 Beyond the paper: accelerators return the gaps they meet, so the host scans the other columns only;
 an inner solve ends at a fraction of its starting gap; moving coordinates are not evicted; several
@@ -145,8 +145,8 @@ class Duhl:
     def _round(self, certifies: bool) -> Process:
         """Swap, then descend and refresh at once, then add up; return a certificate if one was due.
 
-        The certificate is that of the state at the start of the round: the host's full pass runs while
-        the accelerators go on. If it ends the run, what they found since is not taken in.
+        The certificate is that of the state at the start of the round: the host's full pass runs
+        while the accelerators go on. If it ends the run, what they found since is not taken in.
         """
         state = self.state
         yield from self._swap()

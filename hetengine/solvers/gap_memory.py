@@ -1,8 +1,8 @@
 """The host's part of DuHL: the gap memory z and how it is kept fresh.
 
-While the accelerators descend, the host measures the gaps of columns it has not looked at for longest,
-against the state at the start of the round (Dünner et al. 2017, Alg. 2, task A). Columns on an accelerator
-are left out: their gaps come back from there for nothing.
+While the accelerators descend, the host measures the gaps of columns it has not looked at for
+longest, against the state at the start of the round (Dünner et al. 2017, Alg. 2, task A). Columns
+on an accelerator are left out: their gaps come back from there for nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a solver reports while it runs and returns at the end; numbers only, no device and no clock."""
+"""What a solver reports while it runs and returns at the end; numbers only, no device."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Which columns lie on an accelerator, and where: the host's exact mirror of the arena.
 
-Dense columns take fixed slots. Sparse columns are appended to a log of extents; when its end is reached
-the remaining extents are moved down (`Residency.compact`) and the same arithmetic moves them here.
+Dense columns take fixed slots. Sparse columns are appended to a log of extents; when its end is
+reached the remaining extents are moved down (`Residency.compact`) and the same arithmetic moves
+them here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which columns the accelerator works on next: the policies.
 
-`Gap` is DuHL's rule (Dünner et al. 2017, Alg. 2): the columns with the largest duality gap, by bytes. The
-others are the baselines every comparison needs. A policy sees one accelerator's share of the
-coordinates and proposes a `Swap`; it moves nothing itself.
+`Gap` is DuHL's rule (Dünner et al. 2017, Alg. 2): the columns with the largest duality gap, by
+size. The others are the baselines every comparison needs. A policy sees one accelerator's share of
+the coordinates and proposes a `Swap`; it moves nothing itself.
 """
 
 from __future__ import annotations
@@ -89,14 +89,14 @@ class Gap:
     """The columns with the largest gap per element; evict the smallest, never a moving coordinate.
 
     The resident set grows with the number of moving coordinates, as working sets do (Johnson and
-    Guestrin 2015; Massias et al. 2018): gaps measured after the first small blocks tell which columns
-    matter, before the link has been spent on the others.
+    Guestrin 2015; Massias et al. 2018): gaps measured after the first small blocks tell which
+    columns matter, before the link has been spent on the others.
 
     Parameters
     ----------
     coverage : float
-        Bring in the fewest columns that hold this share of the gap off the accelerator: columns with
-        hardly any gap would spend the link on nothing.
+        Bring in the fewest columns that hold this share of the gap off the accelerator: columns
+        with hardly any gap would spend the link on nothing.
     growth : float
         Bring in at most this many times the elements of the moving resident columns per round,
     first_share : float

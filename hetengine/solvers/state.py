@@ -68,8 +68,8 @@ class State:
     def take_in(self, workers: Sequence[Worker], gaps: np.ndarray, sigma: float) -> None:
         """Add what the workers found: their alpha, the gaps they met, and their change of w.
 
-        Each worker's w moved by sigma' times its share, so the changes are divided by sigma' (CoCoA+,
-        Ma et al. 2015).
+        Each worker's w moved by sigma' times its share, so the changes are divided by sigma'
+        (CoCoA+, Ma et al. 2015).
         """
         self.before = (self.alpha.copy(), self.w.copy())
         for worker in workers:

@@ -1,4 +1,4 @@
-"""The work of each kernel, in flops and bytes: one statement for every backend and the simulator."""
+"""The work of each kernel, in flops and bytes: the same for every backend and the simulator."""
 
 from __future__ import annotations
 

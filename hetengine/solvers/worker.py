@@ -1,7 +1,7 @@
 """What the two kinds of worker share: slots with their state, and epochs over them.
 
-A worker descends on the columns in its own memory, from its own copy of w. `Accelerator` fills its memory
-with shipments from the host; `HostWorker` works on all columns where they lie.
+A worker descends on the columns in its own memory, from its own copy of w. `Accelerator` fills its
+memory with shipments from the host; `HostWorker` works on all columns where they lie.
 """
 
 from __future__ import annotations

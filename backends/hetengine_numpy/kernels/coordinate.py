@@ -1,8 +1,8 @@
 """One coordinate in compiled form: its gap and its exact update, for every kind of term.
 
-The float64 formulas are those of `hetengine.problems.terms`, which the conformance tests compare with.
-The kind is an integer (`hetengine.problems.Kind`) so that one compiled kernel serves every problem: a
-predictable branch per coordinate costs nothing beside the column it stands for.
+The float64 formulas are those of `hetengine.problems.terms`, which the conformance tests compare
+with. The kind is an integer (`hetengine.problems.Kind`) so that one compiled kernel serves every
+problem: a predictable branch per coordinate costs nothing beside the column it stands for.
 """
 
 from __future__ import annotations

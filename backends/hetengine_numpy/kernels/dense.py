@@ -7,8 +7,8 @@ import numpy as np
 
 from hetengine_numpy.kernels.coordinate import gap, shuffle, update
 
-# Sums may be reordered (that is what lets a dot product use the vector unit); NaN and Inf keep their
-# meaning, because a diverging run has to be noticed.
+# Sums may be reordered (that is what lets a dot product use the vector unit); NaN and Inf keep
+# their meaning, because a diverging run has to be noticed.
 _SUMS = {"reassoc", "contract", "nsz"}
 
 
@@ -38,7 +38,7 @@ def gaps(values, ids, w, alpha, p, q, kind, bound, u_out, gap_out):
 
 @numba.njit(cache=True, nogil=True)
 def epoch(values, order, alpha, h, p, q, gap_out, w, kind, smoothness, sigma, bound, seed):
-    """Pass once over the listed slots in a fresh order; return the gaps met and the elements moved."""
+    """Pass once over the listed slots in a fresh order; return gaps met and elements moved."""
     shuffle(order, seed)
     cell = np.empty(1, w.dtype)
     met = 0.0

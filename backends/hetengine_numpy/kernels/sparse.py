@@ -58,7 +58,7 @@ def epoch(
     bound,
     seed,
 ):
-    """Pass once over the listed slots in a fresh order; return the gaps met and the elements moved."""
+    """Pass once over the listed slots in a fresh order; return gaps met and elements moved."""
     shuffle(order, seed)
     cell = np.empty(1, w.dtype)
     met = 0.0
