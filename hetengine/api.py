@@ -49,7 +49,7 @@ def run(overrides: Sequence[str] = ()) -> Result:
     Examples
     --------
     >>> import hetengine
-    >>> result = hetengine.run(["data=breast_cancer", "problem.lam=0.01", "progress=none"])
+    >>> result = hetengine.run(["problem.lam=0.001", "progress=none"])
     >>> result.status
     'converged'
     """
@@ -81,27 +81,24 @@ def fit(
         Examples. Float64 is solved in float64 throughout, everything else in float32.
     y : array, shape (rows,)
         Labels or targets.
-    problem : str
-        ``lasso``, ``elastic_net``, ``ridge``, ``svm``, ``squared_hinge`` or ``logistic``.
+    problem, topology, solver : str
+        Config group options.
     lam : float, optional
         Regularisation strength; 0.1 of lambda_max by default.
     tol : float
         Relative duality gap to reach.
     threads : int
         Threads of each device.
-    topology, solver : str
-        Config group options, as on the command line.
     sample_weight : array, shape (rows,), optional
-        Example weights; scaled to mean 1.
+        Scaled to mean 1.
     intercept : bool
-        Fit a constant, `Result.intercept`.
+        Fit a constant.
     overrides : sequence of str
-        Further settings, as on the command line.
+        As on the command line.
 
     Returns
     -------
     Result
-        Model, certificate and history.
 
     Raises
     ------

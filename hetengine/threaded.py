@@ -16,7 +16,17 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.clock import WallClock
-from hetengine.device import Buffer, Device, Event, Kernel, Observer, Span, Work, WorkOf
+from hetengine.device import (
+    Buffer,
+    Device,
+    Event,
+    HostFunction,
+    Kernel,
+    Observer,
+    Span,
+    Work,
+    WorkOf,
+)
 from hetengine.errors import DeviceFailure, HetengineError, UsageError
 from hetengine.topology import DeviceSpec
 
@@ -54,6 +64,7 @@ class _Queue:
     def _run(self) -> None:
         while (command := self._commands.get()) is not None:
             command()
+            del command  # its buffers must not outlive it until the next command comes
 
 
 class ThreadedDevice(Device):
@@ -65,6 +76,7 @@ class ThreadedDevice(Device):
         super().__init__(spec, clock)
         self._observe = observe
         self._queues = {name: _Queue(f"{spec.name}.{name}") for name in (COMPUTE, UP, DOWN)}
+        self._closed = False
 
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         """Return zeroed native storage."""
@@ -76,7 +88,10 @@ class ThreadedDevice(Device):
 
     def alloc(self, label: str, shape: int | tuple[int, ...], dtype: DTypeLike) -> Buffer:
         """Reserve zeroed memory, counted against the capacity."""
-        extent = (shape,) if isinstance(shape, int) else shape
+        self._check_open()
+        extent = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(length < 0 for length in extent):
+            raise UsageError(f"{self.name}: {label} has shape {extent}; extents must be at least 0")
         buffer = Buffer(self, None, extent, dtype, label)
         self.memory.reserve(label, buffer.nbytes)
         try:
@@ -96,8 +111,9 @@ class ThreadedDevice(Device):
         category: str = "compute",
     ) -> Event:
         """Enqueue a kernel on the compute queue."""
-        native = [a.array if isinstance(a, Buffer) else a for a in args]
         buffers = [a for a in args if isinstance(a, Buffer)]
+        self._check_launch(kernel, buffers)
+        native = [a.array if isinstance(a, Buffer) else a for a in args]
         event = Completion(self.clock, kernel.name)
         return self._enqueue(
             event, COMPUTE, lambda: kernel(*native), work, after, category, buffers
@@ -119,6 +135,11 @@ class ThreadedDevice(Device):
                 f"{destination.dtype}; take sections alike"
             )
         inwards = destination.device is self
+        if inwards == (source.device is self):
+            raise UsageError(
+                f"{self.name}: cannot copy {source.label} from {source.device.name} to "
+                f"{destination.device.name}; exactly one end must be {self.name}"
+            )
         direction = UP if inwards != (self.spec.role == "host") else DOWN
         nbytes = source.nbytes
         work = Work(bytes_read=nbytes, bytes_written=nbytes)
@@ -146,8 +167,25 @@ class ThreadedDevice(Device):
 
     def close(self) -> None:
         """Stop the threads after what they have been given."""
+        self._closed = True
         for each in self._queues.values():
             each.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError(f"{self.name}: the device is closed; open the machine again")
+
+    def _check_launch(self, kernel: Kernel, buffers: list[Buffer]) -> None:
+        if isinstance(kernel, HostFunction) and self.spec.role != "host":
+            raise UsageError(
+                f"{self.name}: {kernel.name} is a host function; launch it on the host"
+            )
+        for buffer in buffers:
+            if buffer.device is not self:
+                raise UsageError(
+                    f"{self.name}: {kernel.name} got {buffer.label}, which is on "
+                    f"{buffer.device.name}; copy it first"
+                )
 
     def _enqueue(
         self,
@@ -159,8 +197,9 @@ class ThreadedDevice(Device):
         category: str,
         buffers: list[Buffer],
     ) -> Completion:
-        waits = [_future_of(each) for each in after]
+        self._check_open()
         _take(buffers)
+        waits = [_future_of(each) for each in after]
         self.clock.expect()
 
         def run() -> None:
@@ -203,6 +242,8 @@ class ThreadedDevice(Device):
 
 def _take(buffers: list[Buffer]) -> None:
     for buffer in buffers:
+        buffer.device.leases.check(buffer, "use")
+    for buffer in buffers:
         buffer.device.leases.take([buffer])
 
 
@@ -219,9 +260,16 @@ def _failure(device: str, label: str, caught: Exception) -> Exception:
     return failure
 
 
+def _defuse(fired: simpy.Event) -> None:
+    """Mark a failure as passed on: the command that came after fails with it."""
+    fired.defused = True
+
+
 def _future_of(event: simpy.Event) -> Future[Any]:
     """Make any event of the clock something a thread can wait for."""
     if isinstance(event, Completion):
+        if event.callbacks is not None:
+            event.callbacks.append(_defuse)
         return event.future
     future: Future[Any] = Future()
 

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from hetengine.clock import WallClock
 from hetengine.device import Buffer, Kernel, Observer, lookup
+from hetengine.errors import UsageError
 from hetengine.threaded import ThreadedDevice
 from hetengine.topology import DeviceSpec
 
@@ -66,9 +67,21 @@ class NumpyDevice(ThreadedDevice):
         np.copyto(destination.array.reshape(-1), source.array.reshape(-1), casting="no")
 
     def view(self, buffer: Buffer, offset: int, count: int, dtype: np.dtype) -> np.ndarray:
-        """Return a typed view of part of a buffer."""
-        data = buffer.array.reshape(-1).view(np.uint8)
-        return data[offset : offset + count * dtype.itemsize].view(dtype)
+        """Return a typed view of part of a buffer.
+
+        Raises
+        ------
+        UsageError
+            If the view ends beyond the buffer, or the buffer has been freed.
+        """
+        self.leases.check(buffer, "view")
+        end = offset + count * dtype.itemsize
+        if offset < 0 or count < 0 or end > buffer.nbytes:
+            raise UsageError(
+                f"{self.name}: section [{offset}, {end}) of {buffer.label} is not within its "
+                f"{buffer.nbytes} bytes"
+            )
+        return buffer.array.reshape(-1).view(np.uint8)[offset:end].view(dtype)
 
     def load(self, name: str) -> Kernel:
         """Find a kernel by name."""

@@ -28,7 +28,8 @@ class _Position:
 
 
 def _parts(ids: np.ndarray, threads: int) -> list[np.ndarray]:
-    return [part for part in np.array_split(ids, threads) if part.size]
+    """Split evenly; an empty list stays one part, so that a launch on nothing builds the kernel."""
+    return [part for part in np.array_split(ids, threads) if part.size] or [ids]
 
 
 def _split_ids(

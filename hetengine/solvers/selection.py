@@ -180,9 +180,12 @@ class Sequential(_Blocks):
     def choose(self, view: View) -> Swap:
         """Take the next block, wrapping round at the end."""
         if self._order.size == 0:
-            self._order = self._rng.permutation(np.flatnonzero(view.owned))
+            self._order = self._rng.permutation(np.flatnonzero(view.owned & ~view.pinned))
+        pinned = np.flatnonzero(view.pinned & view.owned)
         turned = np.roll(self._order, -self._next)
-        count = stay_within(view.lens[turned], view.arena.slots, view.arena.elements)
+        slots = view.arena.slots - pinned.size
+        elements = view.arena.elements - int(view.lens[pinned].sum())
+        count = stay_within(view.lens[turned], slots, elements)
         self._next = (self._next + count) % max(self._order.size, 1)
         return _replace(view, turned[:count])
 
@@ -204,8 +207,12 @@ class Importance(_Blocks):
 
     def choose(self, view: View) -> Swap:
         """Draw without replacement by exponential races (Efraimidis and Spirakis 2006)."""
-        ids = np.flatnonzero(view.owned & (view.weights > 0))
-        arrival = self._rng.exponential(size=ids.size) / view.weights[ids]
+        ids = np.flatnonzero(view.owned)
+        weights = view.weights[ids]
+        # Coordinates of empty columns have an optimum as well: they count like the shortest column.
+        least = weights[weights > 0].min(initial=np.inf)
+        weights = np.where(weights > 0, weights, least if np.isfinite(least) else 1.0)
+        arrival = self._rng.exponential(size=ids.size) / weights
         return _replace(view, ids[np.argsort(arrival, kind="stable")])
 
 

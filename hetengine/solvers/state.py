@@ -10,7 +10,7 @@ import numpy as np
 from hetengine.problems import CoordinateProblem, Kind
 from hetengine.solvers.worker import Worker
 
-_BOUNDARY = 1e-9
+_BOUNDARY = 1e-6  # relative to c; alpha comes back rounded to float32
 _EPSILONS = 64.0
 
 
@@ -105,5 +105,5 @@ class State:
         """Return which coordinates must stay resident: the support, without bounded hinge duals."""
         if problem.kind != Kind.HINGE:
             return self.alpha != 0.0
-        share = problem.p * self.alpha / problem.q
-        return (share > _BOUNDARY) & (share < 1.0 - _BOUNDARY)
+        b, c = problem.p * self.alpha, problem.q
+        return (b > _BOUNDARY * c) & (b < (1.0 - _BOUNDARY) * c)

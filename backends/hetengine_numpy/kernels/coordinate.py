@@ -27,11 +27,6 @@ def _xlogx(x: float) -> float:
 
 
 @numba.njit(cache=True, inline="always")
-def _log1pexp(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
-@numba.njit(cache=True, inline="always")
 def _sigmoid(x: float) -> float:
     e = math.exp(-abs(x))
     return 1.0 / (1.0 + e) if x >= 0.0 else e / (1.0 + e)
@@ -56,13 +51,16 @@ def _logistic_update(b: float, m: float, h: float, c: float) -> float:
 
 @numba.njit(cache=True)
 def update(kind: int, a: float, u: float, h: float, p: float, q: float) -> float:
-    """Return the exact minimiser over one coordinate, given u = a_i . w and h = L ||a_i||^2."""
+    """Return the exact minimiser over one coordinate, given u = a_i . w and h = L ||a_i||^2.
+
+    Where q is an example's weight it may be 0: nothing is divided by it.
+    """
     if kind == PENALTY:
         if h <= 0.0:
             return 0.0 if p > 0.0 or q > 0.0 else a
         return _soft(a * h - u, p) / (h + q)
     if kind == SQUARED:
-        return a + (p - u - a / q) / (h + 1.0 / q)
+        return q * (p - u + a * h) / (1.0 + h * q)
     b = p * a
     m = p * u
     if kind == HINGE:
@@ -70,7 +68,7 @@ def update(kind: int, a: float, u: float, h: float, p: float, q: float) -> float
             return p * (q if m < 1.0 else 0.0)
         return p * min(max(b + (1.0 - m) / h, 0.0), q)
     if kind == SQUARED_HINGE:
-        return p * max(0.0, b + (1.0 - m - b / q) / (h + 1.0 / q))
+        return p * max(0.0, q * (1.0 - m + h * b) / (1.0 + h * q))
     return p * _logistic_update(min(max(b, 0.0), q), m, h, q)
 
 
@@ -84,6 +82,8 @@ def gap(kind: int, a: float, u: float, p: float, q: float, bound: float) -> floa
         if p > 0.0:
             return max(a * u + p * abs(a) + bound * max(abs(u) - p, 0.0), 0.0)
         return 0.0
+    if q == 0.0:
+        return 0.0
     if kind == SQUARED:
         r = u - p + a / q
         return 0.5 * q * r * r
@@ -95,7 +95,10 @@ def gap(kind: int, a: float, u: float, p: float, q: float, bound: float) -> floa
         r = max(0.0, 1.0 - m)
         return max(b * m - b + 0.5 * b * b / q + 0.5 * q * r * r, 0.0)
     share = b / q
-    return max(q * (share * m + _xlogx(share) + _xlogx(1.0 - share) + _log1pexp(-m)), 0.0)
+    rest = 1.0 - share
+    linear = share * m if m >= 0.0 else -rest * m
+    entropy = _xlogx(share) + _xlogx(rest)
+    return max(q * (linear + entropy + math.log1p(math.exp(-abs(m)))), 0.0)
 
 
 @numba.njit(cache=True, nogil=True)
