@@ -96,20 +96,15 @@ def fit(
     overrides : sequence of str
         As on the command line.
 
-    Returns
-    -------
-    Result
-
     Raises
     ------
     DataError, UsageError
-        If the arrays cannot be used, or a setting is wrong.
+        If the arrays or the settings cannot be used.
 
     Examples
     --------
-    >>> import numpy as np, hetengine
     >>> X = np.random.default_rng(0).standard_normal((200, 20))
-    >>> result = hetengine.fit(X, X[:, 0] - X[:, 1], problem="lasso", lam=0.01)
+    >>> result = fit(X, X[:, 0] - X[:, 1], problem="lasso", lam=0.01)
     >>> np.flatnonzero(result.w)
     array([0, 1])
     """
@@ -121,8 +116,7 @@ def fit(
     config = _compose([*(f"{key}={value}" for key, value in settings.items()), *overrides])
     for device in config.topology.devices.values():
         device.threads = threads
-    dataset = dataset_of(X, y, sample_weight, dtype=np.dtype(config.precision))
-    return _train(config, dataset, None)
+    return _train(config, dataset_of(X, y, sample_weight, dtype=np.dtype(config.precision)), None)
 
 
 def _compose(words: Sequence[str]) -> RunConfig:

@@ -26,6 +26,9 @@ def closing_lines(result: Result) -> list[tuple[str, str]]:
             ("relative gap", f"{result.relative_gap:.3e} ({result.certificate} certificate)"),
             ("duality gap", f"{result.duality_gap:.3e}"),
         ]
+    if (test := summary.get("test")) is not None:
+        score = next(name for name in ("accuracy", "r2") if name in test)
+        lines.append((f"test {score}", f"{test[score]:.4f} on {test['rows']:,} rows"))
     lines += [
         ("rounds", f"{result.rounds:,}"),
         ("seconds", f"{result.seconds:.4g} ({clock})"),

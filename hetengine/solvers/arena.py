@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hetengine.errors import OutOfCapacity
 from hetengine.problems.matrix import Columns, ShapeColumns, SparseColumns
@@ -94,7 +95,12 @@ def _longest(columns: Columns) -> int:
     return columns.column_entries if isinstance(columns, ShapeColumns) else columns.length
 
 
-def plan_arena(device: str, columns: Columns, capacity_bytes: int | None) -> Arena:
+def plan_arena(
+    device: str,
+    columns: Columns,
+    capacity_bytes: int | None,
+    pinned: NDArray[np.int64] | None = None,
+) -> Arena:
     """Divide a capacity into slots, elements, state and staging.
 
     Parameters
@@ -105,6 +111,8 @@ def plan_arena(device: str, columns: Columns, capacity_bytes: int | None) -> Are
         The matrix whose columns shall be resident.
     capacity_bytes : int or None
         What the device may hold in all; None for no limit.
+    pinned : ndarray of int64, optional
+        Columns that are always resident; at least one other has to fit beside them.
 
     Returns
     -------
@@ -114,7 +122,7 @@ def plan_arena(device: str, columns: Columns, capacity_bytes: int | None) -> Are
     Raises
     ------
     OutOfCapacity
-        If not even the longest column fits beside w and staging.
+        If not even the longest column fits beside w, staging and the pinned columns.
     """
     sparse = columns.layout == "sparse"
     real = columns.dtype.itemsize
@@ -130,19 +138,21 @@ def plan_arena(device: str, columns: Columns, capacity_bytes: int | None) -> Are
     if capacity_bytes is None:
         return Arena(sparse, columns.count, columns.nnz, staging, real)
     budget = capacity_bytes - fixed
-    if budget < state + longest * element:
-        need = fixed + state + longest * element
+    always = np.empty(0, np.int64) if pinned is None else pinned[: columns.count - 1]
+    least = longest + int(column_lens(columns)[always].sum())
+    need = (1 + always.size) * state + least * element
+    if budget < need:
         raise OutOfCapacity(
-            f"{device}: capacity of {capacity_bytes:,} bytes cannot hold one column beside w and "
-            f"staging; it needs at least {need:,}: raise topology.devices.{device}.capacity_bytes "
-            "or memory_fraction"
+            f"{device}: capacity of {capacity_bytes:,} bytes cannot hold {1 + always.size} "
+            f"column(s) beside w and staging; it needs at least {fixed + need:,}: raise "
+            f"topology.devices.{device}.capacity_bytes or memory_fraction"
         )
     if not sparse:
         slots = min(columns.count, budget // (state + longest * element))
         return Arena(False, slots, slots * columns.length, staging, real)
     mean = columns.nnz / max(columns.count, 1)
     slots = min(columns.count, int(_SLOT_HEADROOM * budget / (state + mean * element)) + 1)
-    slots = min(slots, (budget - longest * element) // state)
+    slots = min(slots, (budget - least * element) // state)
     elements = min(columns.nnz, (budget - slots * state) // element)
     if elements == columns.nnz:
         slots = min(columns.count, (budget - elements * element) // state)

@@ -94,7 +94,8 @@ class Duhl:
         seeds = np.random.SeedSequence(seed).spawn(len(machine.accelerators))
         workers: list[Worker] = []
         for device, own in zip(machine.accelerators, seeds, strict=True):
-            arena = plan_arena(device.name, self.problem.columns, device.spec.capacity_bytes)
+            capacity = device.spec.capacity_bytes
+            arena = plan_arena(device.name, self.problem.columns, capacity, self.problem.pinned)
             workers.append(Accelerator(device, arena, self.columns, int(own.generate_state(1)[0])))
         return workers
 

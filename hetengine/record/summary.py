@@ -1,0 +1,76 @@
+"""The facts of a finished run, as ``summary.json`` keeps them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hetengine.config import RunConfig
+from hetengine.data.dataset import Dataset
+from hetengine.problems import CoordinateProblem
+from hetengine.record.recorder import Recorder
+from hetengine.record.write import versions
+from hetengine.solvers.outcome import Outcome
+
+
+def summarise(
+    config: RunConfig,
+    problem: CoordinateProblem,
+    dataset: Dataset | None,
+    outcome: Outcome,
+    recorder: Recorder,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return what ``summary.json`` holds.
+
+    Parameters
+    ----------
+    config : RunConfig
+        What was run.
+    problem : CoordinateProblem
+        What was solved.
+    dataset : Dataset or None
+        The examples; None where only their shape is known.
+    outcome : Outcome
+        How it ended.
+    recorder : Recorder
+        Bytes, phases and messages.
+    seconds : float
+        Length of the run on its clock.
+    """
+    certificate = outcome.certificate
+    coef, _ = problem.model(outcome.alpha, outcome.w)
+    columns = problem.columns
+    return {
+        "mode": config.mode.name,
+        "solver": config.solver.name,
+        "selection": config.solver.selection,
+        "problem": problem.name,
+        "side": problem.side,
+        "lam": problem.lam,
+        "data": {
+            "name": dataset.name if dataset else config.data.name,
+            "rows": problem.rows,
+            "columns": problem.features,
+            "nnz": dataset.nnz if dataset else columns.nnz,
+            "nbytes": columns.nbytes,
+        },
+        "topology": config.topology.name,
+        "seed": config.seed,
+        "tol": config.tol,
+        "status": outcome.status,
+        "seconds": seconds,
+        "rounds": outcome.rounds,
+        "objective": certificate.objective,
+        "duality_gap": certificate.gap,
+        "relative_gap": certificate.relative_gap,
+        "certificate": certificate.kind,
+        "nnz_coef": int(np.count_nonzero(coef)),
+        "nnz_alpha": int(np.count_nonzero(outcome.alpha)),
+        "bytes_host_to_device": recorder.bytes_up,
+        "bytes_device_to_host": recorder.bytes_down,
+        "phases": recorder.phases(),
+        "messages": list(recorder.messages),
+        "versions": versions(),
+    }
