@@ -64,7 +64,7 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
     machine = open_machine(topology, config.mode.name, recorder.observe)
     try:
         check_machine(machine, problem.columns.layout, config.solver.selection)
-        monitor = Monitor(machine.clock, recorder)
+        monitor = Monitor(machine.clock, recorder, config.precision)
         solver = Duhl(
             problem,
             machine,
