@@ -1,11 +1,11 @@
 """Bytes copied and time to a relative gap of 1e-4, by selection policy: table and picture of a sweep.
 
-The sweep (about 20 minutes on two cores):
+The sweep (about 30 minutes on two cores):
 
     hetengine --multirun 'hydra.searchpath=[file://benchmarks/conf]' \
         experiment=leukemia_lasso,imdb_svm_half,imdb_svm_quarter \
         solver.selection=gap,sequential,random,importance solver.inner_epochs=1,3,10,30 \
-        max_seconds=120 hydra.sweep.dir=multirun/selection
+        solver.certify_ratio=0.2 max_seconds=120 hydra.sweep.dir=multirun/selection
 
 and then:
 
