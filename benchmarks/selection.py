@@ -22,6 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 POLICIES = ("gap", "sequential", "random", "importance")
+TITLES = {
+    "imdb_svm_half": "SVM on IMDB, half of it fits",
+    "imdb_svm_quarter": "SVM on IMDB, a quarter fits",
+    "leukemia_lasso": "Lasso on leukemia, a quarter fits",
+}
 COLOURS = dict(zip(POLICIES, ("#c0392b", "#7f8c8d", "#2e86c1", "#b7950b"), strict=True))
 
 
@@ -110,8 +115,10 @@ def picture(chosen: dict[tuple[str, str], Run], path: Path) -> None:
             for policy in POLICIES:
                 run = chosen[case, policy]
                 x, gap = curve(run, key)
-                panel.plot(x, gap, marker=".", color=COLOURS[policy], label=policy)
-            panel.set(xscale="log", yscale="log", xlabel=label, title=case if row == 0 else "")
+                marker = "." if policy == "gap" else ""
+                panel.plot(x, gap, marker=marker, color=COLOURS[policy], label=policy)
+            panel.set(xscale="log", yscale="log", xlabel=label)
+            panel.set_title(TITLES.get(case, case) if row == 0 else "")
             panel.axhline(1e-4, color="black", linewidth=0.6, linestyle=":")
             panel.grid(alpha=0.25)
         axes[0][column].set_ylabel("relative duality gap" if column == 0 else "")
