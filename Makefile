@@ -8,21 +8,28 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
+GPU_ARGS ?=
 
-.PHONY: help run test lint types format clean
+.PHONY: help run test gpu lint types format fidelity clean
 
 help:
 	@echo "make run      set up $(VENV) and run the main job (ARGS='mode=simulate' changes it)"
 	@echo "make test     set up $(VENV) and run the tests (ARGS='-k name' chooses)"
+	@echo "make gpu      on a machine with an NVIDIA GPU: its tests, then its benchmark (GPU_ARGS='--gigabytes 4')"
 	@echo "make lint     ruff: rules and formatting; make format mends what it can"
 	@echo "make types    pyright"
+	@echo "make fidelity calibrate, and compare real runs with simulated ones (10 minutes, quiet machine)"
 	@echo "make clean    remove $(VENV), build files and caches; results in runs/ stay"
 
-run: $(VENV)/.installed
+run: $(VENV)/.installed $(VENV)/.kernels
 	$(BIN)/hetengine experiment=adult_svm $(ARGS)
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test $(VENV)/.kernels
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+gpu: $(VENV)/.installed-gpu
+	$(BIN)/python -m pytest -m gpu -rs tests/cupy $(ARGS)
+	$(BIN)/python -m benchmarks.gpu $(GPU_ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -34,6 +41,9 @@ format: $(VENV)/.installed-dev
 
 types: $(VENV)/.installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+fidelity: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.fidelity $(ARGS)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \
@@ -53,6 +63,15 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(VENV)/.installed-test
 	$(PIP) install --quiet -c constraints.txt --group dev
+	@touch $@
+
+$(VENV)/.installed-gpu: $(VENV)/.installed-test
+	$(PIP) install --quiet -c constraints.txt -e ".[cuda]"
+	@touch $@
+
+# Numba watches the file of a kernel, not the files whose functions it has inlined.
+$(VENV)/.kernels: $(wildcard backends/hetengine_numpy/kernels/*.py) | $(VENV)/.installed
+	rm -f backends/hetengine_numpy/kernels/__pycache__/*.nb?
 	@touch $@
 
 clean:

@@ -1,4 +1,4 @@
-"""Bytes copied and time to a relative gap of 1e-4, by selection policy: table and picture of a sweep.
+"""Bytes copied and time to a relative gap of 1e-4, by selection policy: table and picture.
 
 The sweep (about 30 minutes on two cores):
 
@@ -76,7 +76,8 @@ def best(runs: list[Run]) -> dict[tuple[str, str], Run]:
 def table(chosen: dict[tuple[str, str], Run]) -> list[str]:
     """Lay the chosen runs out in Markdown."""
     lines = [
-        "| case | selection | inner epochs | status | rounds | bytes copied | times gap | seconds |",
+        "| case | selection | inner epochs | status | rounds | bytes copied | times gap "
+        "| seconds |",
         "|---|---|---:|---|---:|---:|---:|---:|",
     ]
     for case in sorted({case for case, _ in chosen}):

@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _version()
     if words and words[0] in COMMANDS:
         return _command(words[0], words[1:])
+    if words and words[0] in TOOLS:
+        return _tool(words[0], words[1:])
     from hetengine import cli
 
     return cli.main(words)
@@ -50,7 +52,34 @@ def _version() -> int:
     return 0
 
 
+def _calibrate(words: list[str]) -> int:
+    """Measure this machine into a topology file."""
+    from hetengine.calibrate import command
+
+    return command.main(words)
+
+
+def _compare(words: list[str]) -> int:
+    """Tell two runs apart: where the time went in each, and by how much they differ."""
+    from hetengine.compare import command
+
+    return command.main(words)
+
+
+def _plan(words: list[str]) -> int:
+    """Simulate placements, rank them by the time they need, and run the best."""
+    from hetengine.plan import command
+
+    return command.main(words)
+
+
 COMMANDS: dict[str, Callable[[], int]] = {"doctor": _doctor, "devices": _devices}
+TOOLS: dict[str, Callable[[list[str]], int]] = {
+    "calibrate": _calibrate,
+    "compare": _compare,
+    "plan": _plan,
+}
+"""Commands with arguments of their own, ``--help`` among them."""
 
 
 def _command(name: str, rest: list[str]) -> int:
@@ -63,6 +92,14 @@ def _command(name: str, rest: list[str]) -> int:
         return 2
     try:
         return command()
+    except KeyboardInterrupt:
+        sys.stderr.write("hetengine: interrupted\n")
+        return 130
+
+
+def _tool(name: str, rest: list[str]) -> int:
+    try:
+        return TOOLS[name](rest)
     except KeyboardInterrupt:
         sys.stderr.write("hetengine: interrupted\n")
         return 130

@@ -55,7 +55,7 @@ def run(overrides: Sequence[str] = ()) -> Result:
     """
     directories = [word[len(_RUN_DIR) :] for word in overrides if word.startswith(_RUN_DIR)]
     words = [word for word in overrides if not word.startswith(_RUN_DIR)]
-    config = _compose(words)
+    config = compose(words)
     return _train(config, None, directories[-1] if directories else None)
 
 
@@ -113,14 +113,25 @@ def fit(
     settings["precision"] = "float64" if getattr(X, "dtype", None) == np.float64 else "float32"
     if lam is not None:
         settings |= {"problem.lam": lam, "problem.lam_ratio": "null"}
-    config = _compose([*(f"{key}={value}" for key, value in settings.items()), *overrides])
+    config = compose([*(f"{key}={value}" for key, value in settings.items()), *overrides])
     for device in config.topology.devices.values():
         device.threads = threads
     return _train(config, dataset_of(X, y, sample_weight, dtype=np.dtype(config.precision)), None)
 
 
-def _compose(words: Sequence[str]) -> RunConfig:
-    """Compose a config outside Hydra's app; errors are those of the command line."""
+def compose(words: Sequence[str]) -> RunConfig:
+    """Compose a config outside Hydra's app; errors are those of the command line.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Overrides.
+
+    Raises
+    ------
+    UsageError
+        If one is wrong.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException

@@ -24,7 +24,14 @@ class VirtualClock(simpy.Environment):
 
 
 class WallClock(simpy.Environment):
-    """Wall seconds since it was made; other threads complete events through `post`."""
+    """Wall seconds since it was made; other threads complete events through `post`.
+
+    Attributes
+    ----------
+    woken_seconds : float
+        When the loop last heard of an event, or last handed over a command: what has passed since
+        is the program's own time.
+    """
 
     virtual = False
 
@@ -35,6 +42,7 @@ class WallClock(simpy.Environment):
             queue.SimpleQueue()
         )
         self._outstanding = 0
+        self.woken_seconds = 0.0
 
     def wall(self) -> float:
         """Seconds since the clock was made, read from any thread."""
@@ -72,6 +80,7 @@ class WallClock(simpy.Environment):
             posted = self._posted.get(block=wait != 0.0, timeout=wait)
         except queue.Empty:
             return True
+        self.woken_seconds = self.wall()
         while True:
             event, value, error = posted
             self._outstanding -= 1

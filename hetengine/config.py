@@ -12,13 +12,19 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hetengine.calibrate.file import read_topology
+from hetengine.calibrate.spec import Calibration, Dispatch, KernelCost
 from hetengine.data.config import DataConfig
 from hetengine.data.config import check_config as check_data
 from hetengine.errors import UsageError, did_you_mean
+from hetengine.fpga import Fpga
+from hetengine.incidents import Incident
 from hetengine.problems.config import ProblemConfig
 from hetengine.solvers.config import DuhlConfig
+from hetengine.tiers import TierSpec
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
 
 if TYPE_CHECKING:
@@ -72,6 +78,13 @@ class DeviceConfig:
     launch_seconds: float = 0.0
     source: str = ""
     kind: str = "assumed"
+    options: dict[str, Any] = field(default_factory=dict)
+    kernels: dict[str, KernelCost] = field(default_factory=dict)
+    dispatch: Dispatch = field(default_factory=Dispatch)
+    real: bool = False
+    cores: str | None = None
+    events: list[Incident] = field(default_factory=list)
+    fpga: Fpga | None = None
 
 
 @dataclass
@@ -82,6 +95,22 @@ class LinkConfig:
     up_bytes_per_second: float
     down_bytes_per_second: float
     duplex_bytes_per_second: float | None = None
+    latency_seconds: float = 0.0
+    host_seconds: float = 0.0
+    pageable: bool = False
+    pageable_factor: float = 0.65
+    source: str = ""
+    kind: str = "assumed"
+
+
+@dataclass
+class TierConfig:
+    """One memory tier of a topology file; see `hetengine.tiers.TierSpec` for the fields."""
+
+    device: str
+    holds: list[str]
+    capacity_bytes: int | None = None
+    bytes_per_second: float | None = None
     latency_seconds: float = 0.0
     source: str = ""
     kind: str = "assumed"
@@ -99,11 +128,26 @@ class TopologyConfig:
         Devices by name.
     links : dict of str to LinkConfig
         Links by name.
+    calibration : Calibration or None
+        Where and when ``hetengine calibrate`` measured it.
+    nodes : list of str
+        Switches and root ports, where links may end.
+    cores : dict of str to int
+        Pools of cores that devices share.
+    tiers : dict of str to TierConfig
+        Memory tiers beside the devices' main memories.
+    use : list of str or None
+        Accelerators to train on; None for all.
     """
 
     name: str
     devices: dict[str, DeviceConfig]
     links: dict[str, LinkConfig] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    nodes: list[str] = field(default_factory=list)
+    cores: dict[str, int] = field(default_factory=dict)
+    tiers: dict[str, TierConfig] = field(default_factory=dict)
+    use: list[str] | None = None
 
     def build(self) -> Topology:
         """Return the frozen, validated topology.
@@ -114,11 +158,19 @@ class TopologyConfig:
             If a value is out of range or the parts do not make a machine.
         """
         devices = tuple(DeviceSpec(name, **vars(spec)) for name, spec in self.devices.items())
-        return Topology(
+        whole = Topology(
             self.name,
             tuple(sorted(devices, key=lambda device: device.role != "host")),
             tuple(_link(name, link) for name, link in self.links.items()),
+            self.calibration,
+            tuple(self.nodes),
+            dict(self.cores),
+            tuple(
+                TierSpec(name, **{**vars(tier), "holds": tuple(tier.holds)})
+                for name, tier in self.tiers.items()
+            ),
         )
+        return whole if self.use is None else whole.limited_to(self.use)
 
 
 def _link(name: str, link: LinkConfig) -> LinkSpec:
@@ -137,6 +189,8 @@ class RunConfig:
     ----------
     problem, data, topology, solver, mode
         One config group each.
+    topology_file : str or None
+        File written by ``hetengine calibrate``, in place of the topology group.
     memory_fraction : float or None
         Capacity of every accelerator as a fraction of the bytes of the data; overrides the
         topology.
@@ -161,6 +215,7 @@ class RunConfig:
     topology: TopologyConfig
     solver: DuhlConfig
     mode: ModeConfig
+    topology_file: str | None = None
     memory_fraction: float | None = None
     seed: int = 0
     tol: float = 1e-4
@@ -229,6 +284,8 @@ def run_config(config: DictConfig) -> RunConfig:
     value = OmegaConf.to_object(config)
     if not isinstance(value, RunConfig):
         raise TypeError(f"expected a config made from RunConfig, got {type(value).__name__}")
+    if value.topology_file is not None:
+        value.topology = read_topology(Path(value.topology_file))
     check_data(value.data)
     value.topology.build()
     return value
@@ -265,6 +322,6 @@ def digest(config: RunConfig) -> str:
         Sixteen hexadecimal digits; equal configs give equal digits on every machine.
     """
     values = as_dict(config)
-    del values["progress"], values["metric"]
+    del values["progress"], values["metric"], values["topology_file"]
     text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ per backend.
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -36,12 +37,16 @@ class Work:
         Bytes moved from and to the device's memory if nothing is cached.
     items : int
         Coordinates, columns or samples handled; for rates in reports.
+    variant : str
+        Path through the kernel, where time depends on more than sizes: precision and kind of term,
+        or ``python`` and more for what the host does outside the backends.
     """
 
     flops: float = 0.0
     bytes_read: float = 0.0
     bytes_written: float = 0.0
     items: int = 0
+    variant: str = ""
 
     @property
     def nbytes(self) -> float:
@@ -58,11 +63,15 @@ class Event(simpy.Event):
         What ran.
     start_seconds, end_seconds : float
         When the command itself ran, by the device's own account; NaN until it has.
+    issued_seconds, issue_seconds : float
+        When the program handed it over, and how long the program took to come to that.
     """
 
     def __init__(self, clock: Clock, label: str) -> None:
         super().__init__(clock)
         self.label = label
+        self.issued_seconds = float("nan")
+        self.issue_seconds = 0.0
         self.start_seconds = float("nan")
         self.end_seconds = float("nan")
 
@@ -110,7 +119,7 @@ class Buffer:
     @property
     def nbytes(self) -> int:
         """Size in bytes."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def section(self, offset: int, count: int, dtype: DTypeLike | None = None) -> Buffer:
         """Return a one-dimensional view of part of this buffer.
@@ -181,6 +190,11 @@ class Device(abc.ABC):
         Its entry in the topology.
     clock : Clock
         The run's clock.
+
+    Attributes
+    ----------
+    facts : dict
+        What the device found out about itself, for instance ``driver`` or ``launch_seconds``.
     """
 
     def __init__(self, spec: DeviceSpec, clock: Clock) -> None:
@@ -188,6 +202,7 @@ class Device(abc.ABC):
         self.clock = clock
         self.memory = Ledger(spec.name, spec.capacity_bytes)
         self.leases = Leases(self._release)
+        self.facts: dict[str, str | int | float] = {}
 
     @property
     def name(self) -> str:
@@ -282,6 +297,24 @@ class Device(abc.ABC):
         queue of their own.
         """
 
+    def pin(self, buffer: Buffer) -> None:
+        """Prepare a host buffer for fast transfers to and from this device, before its first use.
+
+        The storage of the buffer may be replaced, so sections must be taken afterwards. Devices
+        for which this means nothing do nothing.
+
+        Parameters
+        ----------
+        buffer : Buffer
+            Of the host.
+
+        Raises
+        ------
+        UsageError
+            If it has been freed.
+        """
+        buffer.device.leases.check(buffer, "pin")
+
     @abc.abstractmethod
     def synchronize(self) -> simpy.Event:
         """Return an event that fires when everything enqueued so far has run."""
@@ -330,12 +363,15 @@ class Check:
         What was seen.
     remedy : str
         What to type to mend it; empty if it passed.
+    absent : bool
+        Whether it did not pass because something optional is not installed: no failure.
     """
 
     name: str
     ok: bool
     detail: str = ""
     remedy: str = ""
+    absent: bool = False
 
 
 class Backend(Protocol):
@@ -374,6 +410,9 @@ class Span:
         What it had to do; for a copy, the bytes.
     direction : str
         ``up`` or ``down`` for a copy (up is away from the host), empty for a launch.
+    issued_seconds, issue_seconds : float
+        When the program handed it over (None if unknown), and how long the program took to come to
+        that since it last waited or handed over another.
     """
 
     device: str
@@ -384,6 +423,8 @@ class Span:
     end_seconds: float
     work: Work
     direction: str = ""
+    issued_seconds: float | None = None
+    issue_seconds: float = 0.0
 
 
 Observer = Callable[[Span], None]

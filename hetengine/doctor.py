@@ -28,19 +28,24 @@ def doctor(console: Console | None = None) -> int:
     Returns
     -------
     int
-        0 if all passed, otherwise 1.
+        0 if nothing failed, otherwise 1; what is optional and not installed has not failed.
     """
     target = Console() if console is None else console
     checks = list(all_checks())
     table = Table("backend", "check", "", "detail")
     for backend, check in checks:
-        mark = Text("ok", "green") if check.ok else Text("FAILED", "bold red")
-        table.add_row(Text(backend), Text(check.name), mark, Text(check.detail))
+        table.add_row(Text(backend), Text(check.name), _mark(check), Text(check.detail))
     target.print(table)
     for backend, check in checks:
         if check.remedy and not check.ok:
             target.out(f"{backend}, {check.name}: {check.remedy}", highlight=False)
-    return 0 if all(check.ok for _, check in checks) else 1
+    return 0 if all(check.ok or check.absent for _, check in checks) else 1
+
+
+def _mark(check: Check) -> Text:
+    if check.ok:
+        return Text("ok", "green")
+    return Text("absent", "yellow") if check.absent else Text("FAILED", "bold red")
 
 
 def devices(console: Console | None = None) -> int:

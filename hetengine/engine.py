@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from hetengine.config import RunConfig
 from hetengine.data.config import GENERATORS, SHAPE
@@ -61,7 +62,7 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
         problem, labels = _shape(config, dataset) if dry else _problem(config, dataset)
     topology = config.topology.build()
     topology = with_capacities(topology, problem.columns.nbytes, config.memory_fraction)
-    machine = open_machine(topology, config.mode.name, recorder.observe)
+    machine = open_machine(topology, config.mode.name, recorder.observe, recorder.sample)
     try:
         check_machine(machine, problem.columns.layout, config.solver.selection)
         monitor = Monitor(machine.clock, recorder, config.precision)
@@ -76,8 +77,12 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
         )
         with _phase(recorder, "compile"):
             machine.clock.run(machine.clock.process(solver.prepare()))
+        machine.start()
         monitor.start()
-        outcome = machine.clock.run(machine.clock.process(solver.train()))
+        # A product of two vectors on all cores waits for those that a device's thread keeps busy:
+        # tens of milliseconds for what takes five microseconds on one.
+        with threadpool_limits(1, "blas"):
+            outcome = machine.clock.run(machine.clock.process(solver.train()))
         assert isinstance(outcome, Outcome)
         seconds = monitor.seconds
     finally:

@@ -41,7 +41,31 @@ class BackendUnavailable(UsageError):
 
 
 class DeviceFailure(HetengineError):
-    """A device raised while it ran a command; the cause is chained."""
+    """A device raised while it ran a command; the cause is chained.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    device : str
+        Which one; empty where no device of the machine is meant.
+    """
+
+    def __init__(self, message: str, device: str = "") -> None:
+        # Both in ``args``: SimPy makes a new exception from them for each process that waits.
+        super().__init__(message, device)
+
+    @property
+    def device(self) -> str:
+        """Name of the device in the topology."""
+        return str(self.args[1])
+
+    def blame(self, device: str) -> None:
+        """Say which device it was, unless that is known."""
+        self.args = (str(self), self.device or device)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def did_you_mean(value: object, allowed: Iterable[str]) -> str:

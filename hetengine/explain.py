@@ -13,7 +13,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from hetengine.errors import HetengineError, did_you_mean
 
-COMMANDS = ("doctor", "devices")
+COMMANDS = ("doctor", "devices", "calibrate", "compare", "plan")
 """First words that are commands rather than overrides."""
 
 WRONG_USE = 2

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from hetengine.clock import Clock, VirtualClock, WallClock
 from hetengine.device import Device, Observer
 from hetengine.registry import backend
-from hetengine.sim import FluidNetwork, RooflineCost, SimulatedDevice
+from hetengine.sim import SimulatedDevice
+from hetengine.sim.assemble import assemble
+from hetengine.sim.hybrid import RealDevice
+from hetengine.tiers import Sample, Sampler, TierMemory, ignore
 from hetengine.topology import DeviceSpec, Topology
 
 
@@ -28,6 +31,12 @@ class Machine:
     clock: Clock
     host: Device
     accelerators: tuple[Device, ...]
+
+    def start(self) -> None:
+        """Let what happens to simulated devices at given times count from now on."""
+        for device in (self.host, *self.accelerators):
+            if isinstance(device, SimulatedDevice):
+                device.start()
 
     def close(self) -> None:
         """Close every device."""
@@ -58,13 +67,17 @@ def with_capacities(topology: Topology, data_bytes: int, memory_fraction: float 
         if fraction is None and spec.capacity_bytes is None:
             fraction = spec.memory_fraction
         return (
-            spec if fraction is None else replace(spec, capacity_bytes=int(fraction * data_bytes))
+            spec
+            if fraction is None
+            else replace(spec, capacity_bytes=max(1, int(fraction * data_bytes)))
         )
 
     return replace(topology, devices=tuple(capped(spec) for spec in topology.devices))
 
 
-def open_machine(topology: Topology, mode: str, observe: Observer) -> Machine:
+def open_machine(
+    topology: Topology, mode: str, observe: Observer, sample: Sampler = ignore
+) -> Machine:
     """Open every device of a topology, for real or simulated.
 
     Parameters
@@ -75,6 +88,8 @@ def open_machine(topology: Topology, mode: str, observe: Observer) -> Machine:
         Real devices on the wall clock; simulated ones with numerics; simulated ones without.
     observe : callable
         Receives the span of each command.
+    sample : callable
+        Receives how full a memory tier is, whenever that changes.
 
     Raises
     ------
@@ -94,21 +109,31 @@ def open_machine(topology: Topology, mode: str, observe: Observer) -> Machine:
             raise
     else:
         clock = VirtualClock()
-        network = FluidNetwork(clock)
-        for link in topology.links:
-            network.add_link(link)
-        opened = [
-            SimulatedDevice(
-                spec,
-                clock,
-                backend("numpy").implementations(spec.threads if spec.backend == "numpy" else 1),
-                network,
-                topology,
-                observe,
-                RooflineCost(),
-                numerics=mode == "simulate",
-            )
-            for spec in topology.devices
-        ]
+        opened = assemble(
+            topology,
+            clock,
+            observe,
+            lambda spec: backend("numpy").implementations(
+                spec.threads if spec.backend == "numpy" else 1
+            ),
+            mode == "simulate",
+        )
+    for device in opened:
+        _watch_memory(device, topology, sample)
     host = next(device for device in opened if device.spec.role == "host")
     return Machine(clock, host, tuple(d for d in opened if d is not host))
+
+
+def _watch_memory(device: Device, topology: Topology, sample: Sampler) -> None:
+    """Give a device its tiers, and tell how full they are."""
+
+    def changed(tier: str, nbytes: int) -> None:
+        sample(Sample(tier, device.clock.now, nbytes))
+
+    memory = TierMemory(
+        device.name, device.spec.capacity_bytes, topology.tiers_of(device.name), changed
+    )
+    memory.take_over(device.memory)
+    device.memory = memory
+    if isinstance(device, RealDevice):
+        device.inner.memory = memory

@@ -16,6 +16,8 @@ class Ledger:
         Name for messages.
     capacity_bytes : int or None
         Limit; None means there is none.
+    group : {'devices', 'tiers'}
+        Where the topology says so, for messages.
 
     Examples
     --------
@@ -25,12 +27,19 @@ class Ledger:
     20
     """
 
-    def __init__(self, tier: str, capacity_bytes: int | None) -> None:
+    def __init__(self, tier: str, capacity_bytes: int | None, group: str = "devices") -> None:
         self.tier = tier
+        self.group = group
         self.capacity_bytes = capacity_bytes
         self.peak_bytes = 0
         self._held: dict[str, int] = {}
         self._lock = threading.Lock()
+
+    @property
+    def held(self) -> dict[str, int]:
+        """Bytes by holder, now."""
+        with self._lock:
+            return dict(self._held)
 
     @property
     def used_bytes(self) -> int:
@@ -62,7 +71,8 @@ class Ledger:
             raise OutOfCapacity(
                 f"{self.tier}: {holder} needs {nbytes:,} bytes, {free:,} of "
                 f"{self.capacity_bytes:,} are free (held by: {held}); raise "
-                f"topology.devices.{self.tier}.capacity_bytes or memory_fraction"
+                f"topology.{self.group}.{self.tier}.capacity_bytes"
+                f"{' or memory_fraction' if self.group == 'devices' else ''}"
             )
 
     def release(self, holder: str, nbytes: int) -> None:

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 import simpy
@@ -27,7 +28,7 @@ from hetengine.device import (
     Work,
     WorkOf,
 )
-from hetengine.errors import DeviceFailure, HetengineError, UsageError
+from hetengine.errors import DeviceFailure, HetengineError, OutOfCapacity, UsageError
 from hetengine.topology import DeviceSpec
 
 COMPUTE, UP, DOWN = "compute", "up", "down"
@@ -39,6 +40,24 @@ class Completion(Event):
     def __init__(self, clock: WallClock, label: str) -> None:
         super().__init__(clock, label)
         self.future: Future[Any] = Future()
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What a command found, with the device's own account of how long it ran.
+
+    Kernels and `ThreadedDevice.transfer` may return one; without it the thread's time counts.
+
+    Attributes
+    ----------
+    value : object
+        Value of the command's event.
+    seconds : float
+        Time on the device, which ended when the command returned.
+    """
+
+    value: Any
+    seconds: float
 
 
 class _Queue:
@@ -82,7 +101,7 @@ class ThreadedDevice(Device):
         """Return zeroed native storage."""
         raise NotImplementedError
 
-    def transfer(self, destination: Buffer, source: Buffer) -> None:
+    def transfer(self, destination: Buffer, source: Buffer) -> Timed | None:
         """Copy between this device and another and return when it is done."""
         raise NotImplementedError
 
@@ -96,8 +115,14 @@ class ThreadedDevice(Device):
         self.memory.reserve(label, buffer.nbytes)
         try:
             buffer.array = self.allocate(extent, dtype)
-        except BaseException:
+        except BaseException as error:
             self.memory.release(label, buffer.nbytes)
+            if isinstance(error, MemoryError):
+                raise OutOfCapacity(
+                    f"{self.name}: {label} needs {buffer.nbytes:,} bytes and this machine has not "
+                    f"that much free ({error}); lower topology.devices.{self.name}.capacity_bytes "
+                    "or memory_fraction"
+                ) from error
             raise
         return buffer
 
@@ -210,6 +235,10 @@ class ThreadedDevice(Device):
                 event.start_seconds = self.clock.wall()
                 value = function()
                 event.end_seconds = self.clock.wall()
+                if isinstance(value, Timed):
+                    begun = event.end_seconds - value.seconds
+                    event.start_seconds = max(event.start_seconds, begun)
+                    value = value.value
                 if work is not None:
                     self._report(event, name, category, work(value) if callable(work) else work)
             except Exception as caught:  # the error travels in the event
@@ -221,6 +250,9 @@ class ThreadedDevice(Device):
                 event.future.set_exception(error)
             self.clock.post(event, value, error)
 
+        event.issued_seconds = self.clock.wall()
+        event.issue_seconds = event.issued_seconds - self.clock.woken_seconds
+        self.clock.woken_seconds = event.issued_seconds
         self._queues[name].put(run)
         return event
 
@@ -236,6 +268,8 @@ class ThreadedDevice(Device):
                 event.end_seconds,
                 work,
                 direction,
+                event.issued_seconds,
+                event.issue_seconds,
             )
         )
 
@@ -253,9 +287,12 @@ def _give_back(buffers: list[Buffer]) -> None:
 
 
 def _failure(device: str, label: str, caught: Exception) -> Exception:
+    if isinstance(caught, DeviceFailure):
+        caught.blame(device)
     if isinstance(caught, HetengineError):
         return caught
-    failure = DeviceFailure(f"{device}: {label} failed: {type(caught).__name__}: {caught}")
+    what = " ".join(f"{type(caught).__name__}: {caught}".split())
+    failure = DeviceFailure(f"{device}: {label} failed: {what}", device)
     failure.__cause__ = caught
     return failure
 

@@ -7,21 +7,21 @@ is part of the file (``source`` and ``kind``).
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
+from hetengine.calibrate.spec import Calibration, Dispatch, KernelCost
 from hetengine.errors import UsageError, did_you_mean
+from hetengine.fpga import Fpga
+from hetengine.incidents import Incident
+from hetengine.ranges import positive as _positive
+from hetengine.ranges import share
+from hetengine.tiers import TierSpec
 
 ROLES = ("host", "accelerator")
 KINDS = ("measured", "datasheet", "assumed")
-
-
-def _positive(owner: str, key: str, value: float | None, *, zero: bool = False) -> None:
-    if value is None:
-        return
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        floor = "at least 0" if zero else "greater than 0"
-        raise UsageError(f"topology: {owner}.{key}={value} must be finite and {floor}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,20 @@ class DeviceSpec:
         Fixed cost of one launch on the simulated device.
     source, kind : str
         Where the constants come from and whether they were measured, read or assumed.
+    options : mapping
+        Settings of the backend, for instance ``block_solver``; the backend says which it knows.
+    real : bool
+        In a simulated run, compute on the real backend and charge the time it measures.
+    cores : str or None
+        Pool of cores its kernels share with those of other devices, ``threads`` each.
+    events : sequence of Incident
+        When the simulated device slows down, stalls, fails and returns.
+    fpga : Fpga or None
+        What makes the simulated device an FPGA.
+    kernels : mapping of str to KernelCost
+        Measured or stated costs by kernel, or ``kernel/variant``; the roofline counts for others.
+    dispatch : Dispatch
+        Times between commands.
     """
 
     name: str
@@ -64,6 +78,13 @@ class DeviceSpec:
     launch_seconds: float = 0.0
     source: str = ""
     kind: str = "assumed"
+    options: Mapping[str, str | int | float] = field(default_factory=dict, hash=False)
+    kernels: Mapping[str, KernelCost] = field(default_factory=dict, hash=False)
+    dispatch: Dispatch = field(default_factory=Dispatch, hash=False)
+    real: bool = False
+    cores: str | None = None
+    events: Sequence[Incident] = field(default=(), hash=False)
+    fpga: Fpga | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         owner = f"devices.{self.name}"
@@ -82,24 +103,37 @@ class DeviceSpec:
         _positive(owner, "bandwidth_bytes_per_second", self.bandwidth_bytes_per_second)
         _positive(owner, "flops_per_second", self.flops_per_second)
         _positive(owner, "launch_seconds", self.launch_seconds, zero=True)
+        for k, event in enumerate(self.events):
+            event.check(f"{owner}.events[{k}]")
+        if self.fpga is not None:
+            self.fpga.check(f"{owner}.fpga")
+        self.dispatch.check(f"{owner}.dispatch")
+        for name, cost in self.kernels.items():
+            cost.check(f"{owner}.kernels.{name}")
 
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec:
-    """A connection between two devices; concurrent transfers share it fairly.
+    """A connection between two devices or nodes; concurrent transfers share it fairly.
 
     Attributes
     ----------
     name : str
         Name in the topology, for instance ``pcie``.
     ends : tuple of str
-        The two devices; *up* is from the first to the second.
+        Two devices or nodes; *up* is from the first to the second.
     up_bytes_per_second, down_bytes_per_second : float
         Rate each way.
     duplex_bytes_per_second : float or None
         Cap on both ways together; None means up plus down.
     latency_seconds : float
         Delay before the first byte of each transfer.
+    host_seconds : float
+        Time the program takes to hand over one transfer.
+    pageable : bool
+        Host memory is not pinned: the rates fall to ``pageable_factor``.
+    pageable_factor : float
+        Part of the rates that pageable memory reaches.
     source, kind : str
         Where the constants come from and whether they were measured, read or assumed.
     """
@@ -110,6 +144,9 @@ class LinkSpec:
     down_bytes_per_second: float
     duplex_bytes_per_second: float | None = None
     latency_seconds: float = 0.0
+    host_seconds: float = 0.0
+    pageable: bool = False
+    pageable_factor: float = 0.65
     source: str = ""
     kind: str = "assumed"
 
@@ -124,6 +161,18 @@ class LinkSpec:
         _positive(owner, "down_bytes_per_second", self.down_bytes_per_second)
         _positive(owner, "duplex_bytes_per_second", self.duplex_bytes_per_second)
         _positive(owner, "latency_seconds", self.latency_seconds, zero=True)
+        _positive(owner, "host_seconds", self.host_seconds, zero=True)
+        share(owner, "pageable_factor", self.pageable_factor)
+
+    @property
+    def factor(self) -> float:
+        """Part of the rates that transfers reach."""
+        return self.pageable_factor if self.pageable else 1.0
+
+
+Direction = Literal["up", "down"]
+Route = tuple[tuple[LinkSpec, Direction], ...]
+"""Links crossed one after the other, each with the direction in which it is crossed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +186,24 @@ class Topology:
     devices : tuple of DeviceSpec
         All devices, the host first.
     links : tuple of LinkSpec
-        All links; every accelerator needs one to the host.
+        All links; every accelerator needs a route to the host.
+    calibration : Calibration or None
+        Where and when it was measured.
+    nodes : tuple of str
+        Switches and root ports: links may end there, and routes lead through them.
+    cores : mapping of str to int
+        Pools of cores by name, and how many there are in each.
+    tiers : tuple of TierSpec
+        Memory tiers beside the devices' main memories.
     """
 
     name: str
     devices: tuple[DeviceSpec, ...]
     links: tuple[LinkSpec, ...] = field(default=())
+    calibration: Calibration | None = field(default=None, hash=False)
+    nodes: tuple[str, ...] = ()
+    cores: Mapping[str, int] = field(default_factory=dict, hash=False)
+    tiers: tuple[TierSpec, ...] = ()
 
     def __post_init__(self) -> None:
         names = [device.name for device in self.devices]
@@ -151,18 +212,21 @@ class Topology:
             raise UsageError(f"topology {self.name}: needs one device of role host, has {hosts}")
         for link in self.links:
             for end in link.ends:
-                if end not in names:
-                    hint = did_you_mean(end, names)
-                    raise UsageError(
-                        f"topology {self.name}: links.{link.name} ends at {end}; {hint}"
-                    )
-        linked = {frozenset(link.ends) for link in self.links}
+                self._known(f"links.{link.name} ends at", end, [*names, *self.nodes])
+        for tier in self.tiers:
+            self._known(f"tiers.{tier.name}.device is", tier.device, names)
+        for pool, count in self.cores.items():
+            _positive("cores", pool, count)
+        for device in self.devices:
+            if device.cores is not None:
+                self._known(f"devices.{device.name}.cores is", device.cores, list(self.cores))
         for device in self.accelerators:
-            if frozenset((hosts[0], device.name)) not in linked:
-                raise UsageError(
-                    f"topology {self.name}: no link joins {hosts[0]} and {device.name}; "
-                    "add one under links"
-                )
+            self.route(hosts[0], device.name)
+
+    def _known(self, what: str, name: str, allowed: list[str]) -> None:
+        if name not in allowed:
+            hint = did_you_mean(name, allowed)
+            raise UsageError(f"topology {self.name}: {what} {name}; {hint}")
 
     @property
     def host(self) -> DeviceSpec:
@@ -174,15 +238,60 @@ class Topology:
         """The devices that train, in the order of the file."""
         return tuple(device for device in self.devices if device.role == "accelerator")
 
-    def link_between(self, a: str, b: str) -> LinkSpec:
-        """Return the link that joins two devices.
+    def tiers_of(self, device: str) -> tuple[TierSpec, ...]:
+        """Return the tiers of one device, in the order of the file."""
+        return tuple(tier for tier in self.tiers if tier.device == device)
+
+    def limited_to(self, use: Sequence[str]) -> Topology:
+        """Return the machine with some of its accelerators only.
 
         Raises
         ------
         UsageError
-            If there is none.
+            If one of them is not there.
         """
-        for link in self.links:
-            if set(link.ends) == {a, b}:
-                return link
-        raise UsageError(f"topology {self.name}: no link joins {a} and {b}; add one under links")
+        names = [device.name for device in self.accelerators]
+        for name in use:
+            self._known("use names", name, names)
+        gone = set(names) - set(use)
+        return replace(
+            self,
+            devices=tuple(device for device in self.devices if device.name not in gone),
+            links=tuple(link for link in self.links if gone.isdisjoint(link.ends)),
+            tiers=tuple(tier for tier in self.tiers if tier.device not in gone),
+        )
+
+    def route(self, source: str, destination: str) -> Route:
+        """Return the links from one device to another: the fewest, first in the file.
+
+        Routes lead through nodes only; devices pass nothing on.
+
+        Raises
+        ------
+        UsageError
+            If there is no route.
+        """
+        found: dict[str, Route] = {source: ()}
+        ahead = deque([source])
+        while ahead:
+            here = ahead.popleft()
+            if here != source and here not in self.nodes:
+                continue
+            for link, there, direction in self._leaving(here):
+                if there not in found:
+                    found[there] = (*found[here], (link, direction))
+                    ahead.append(there)
+        if destination in found and destination != source:
+            return found[destination]
+        raise UsageError(
+            f"topology {self.name}: no link joins {source} and {destination}, nor do links over "
+            "nodes; add one under links"
+        )
+
+    def _leaving(self, here: str) -> list[tuple[LinkSpec, str, Direction]]:
+        """Return the links at a place, with the other end and the direction towards it."""
+        ways: list[tuple[LinkSpec, str, Direction]]
+        ways = [(link, link.ends[1], "up") for link in self.links if link.ends[0] == here]
+        back: list[tuple[LinkSpec, str, Direction]]
+        back = [(link, link.ends[0], "down") for link in self.links if link.ends[1] == here]
+        return ways + back

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hetengine.device import Span
 from hetengine.record.metrics import MetricsRow
 from hetengine.record.progress import Progress, Silent
+from hetengine.tiers import Sample
 
 
 class Recorder:
@@ -24,6 +25,8 @@ class Recorder:
         Commands in the order they were observed.
     rows : list of MetricsRow
         One per certificate.
+    samples : list of Sample
+        How full memory tiers were, whenever that changed.
     messages : list of str
         What was logged.
     bytes_up, bytes_down : int
@@ -34,6 +37,7 @@ class Recorder:
         self.progress = Silent() if progress is None else progress
         self.spans: list[Span] = []
         self.rows: list[MetricsRow] = []
+        self.samples: list[Sample] = []
         self.messages: list[str] = []
         self.bytes_up = 0
         self.bytes_down = 0
@@ -53,6 +57,7 @@ class Recorder:
             for span in self.spans:
                 self._phases.pop(span.category, None)
             self.spans.clear()
+            self.samples = [replace(each, seconds=0.0) for each in _latest(self.samples)]
             self.bytes_up = self.bytes_down = 0
             self._origin_seconds = origin_seconds
 
@@ -63,6 +68,7 @@ class Recorder:
             span,
             start_seconds=span.start_seconds - origin,
             end_seconds=span.end_seconds - origin,
+            issued_seconds=None if span.issued_seconds is None else span.issued_seconds - origin,
         )
         with self._lock:
             self.spans.append(span)
@@ -71,6 +77,12 @@ class Recorder:
                 self.bytes_up += copied_bytes(span)
             elif span.direction == "down":
                 self.bytes_down += copied_bytes(span)
+
+    def sample(self, sample: Sample) -> None:
+        """Add how full a memory tier is; safe from any thread."""
+        seconds = max(0.0, sample.seconds - self._origin_seconds)
+        with self._lock:
+            self.samples.append(replace(sample, seconds=seconds))
 
     def row(self, row: MetricsRow) -> None:
         """Add a row and show it."""
@@ -97,6 +109,11 @@ class Recorder:
 
     def _add(self, name: str, seconds: float) -> None:
         self._phases[name] = self._phases.get(name, 0.0) + seconds
+
+
+def _latest(samples: list[Sample]) -> list[Sample]:
+    """Return the last sample of each tier."""
+    return list({sample.tier: sample for sample in samples}.values())
 
 
 def copied_bytes(span: Span) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hetengine.calibrate.status import judge
 from hetengine.config import RunConfig
 from hetengine.data.dataset import Dataset
 from hetengine.problems import CoordinateProblem
@@ -57,6 +58,7 @@ def summarise(
             "nbytes": columns.nbytes,
         },
         "topology": config.topology.name,
+        **_trust(config),
         "seed": config.seed,
         "tol": config.tol,
         "status": outcome.status,
@@ -74,3 +76,11 @@ def summarise(
         "messages": list(recorder.messages),
         "versions": versions(),
     }
+
+
+def _trust(config: RunConfig) -> dict[str, Any]:
+    """Say how far the times of a simulated run can be trusted."""
+    if config.mode.name == "execute":
+        return {}
+    status, detail = judge(config.topology.calibration)
+    return {"calibration": {"status": status, "detail": detail}}

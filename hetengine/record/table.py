@@ -33,6 +33,8 @@ def closing_lines(result: Result) -> list[tuple[str, str]]:
         ("rounds", f"{result.rounds:,}"),
         ("seconds", f"{result.seconds:.4g} ({clock})"),
     ]
+    if (trust := summary.get("calibration")) is not None:
+        lines.append(("calibration", f"{trust['status']}: {trust['detail']}"))
     for key, label in (("host_to_device", "up"), ("device_to_host", "down")):
         if (nbytes := summary.get(f"bytes_{key}")) is not None:
             lines.append((f"copied {label}", human_bytes(nbytes)))

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 from hetengine.device import Span
 from hetengine.record.metrics import MetricsRow
+from hetengine.tiers import Sample
 
 Event = dict[str, Any]
 COUNTERS = {"relative gap": "relative_gap", "resident columns": "resident_columns"}
@@ -30,6 +31,7 @@ def write_trace(
     spans: Iterable[Span],
     rows: Iterable[MetricsRow],
     about: Mapping[str, Any],
+    samples: Iterable[Sample] = (),
 ) -> None:
     """Write one trace file, an event per line.
 
@@ -43,18 +45,22 @@ def write_trace(
         Certificates.
     about : mapping
         What stands under ``otherData``: mode, seed, clock and the like.
+    samples : iterable of Sample
+        How full memory tiers were.
     """
     head = json.dumps(dict(about), sort_keys=True, allow_nan=False)
     stream.write(f'{{"displayTimeUnit": "ms", "otherData": {head}, "traceEvents": [')
     separator = "\n"
-    for event in trace_events(spans, rows):
+    for event in trace_events(spans, rows, samples):
         stream.write(separator + json.dumps(event, sort_keys=True, allow_nan=False))
         separator = ",\n"
     stream.write("\n]}\n")
 
 
-def trace_events(spans: Iterable[Span], rows: Iterable[MetricsRow]) -> Iterator[Event]:
-    """Yield all events: names first, then slices by queue, then counters by round."""
+def trace_events(
+    spans: Iterable[Span], rows: Iterable[MetricsRow], samples: Iterable[Sample] = ()
+) -> Iterator[Event]:
+    """Yield all events: names first, then slices by queue, counters by round, and memory tiers."""
     lanes = _lanes(spans)
     pids = {device: 1 + k for k, device in enumerate(sorted({key[0] for key in lanes}))}
     yield {"ph": "M", "name": "process_name", "pid": 0, "tid": 0, "args": {"name": "run"}}
@@ -68,6 +74,15 @@ def trace_events(spans: Iterable[Span], rows: Iterable[MetricsRow]) -> Iterator[
             yield {**_slice(span), **place}
     for row in rows:
         yield from _counters(row)
+    for sample in sorted(samples, key=lambda each: each.seconds):
+        yield {
+            "ph": "C",
+            "name": f"{sample.tier} bytes",
+            "pid": 0,
+            "tid": 0,
+            "ts": _nanoseconds(sample.seconds) / 1000,
+            "args": {"bytes": sample.nbytes},
+        }
 
 
 def _lanes(spans: Iterable[Span]) -> dict[tuple[str, str, int], list[Span]]:
@@ -110,6 +125,8 @@ def _slice(span: Span) -> Event:
     }
     if span.direction:
         args["direction"] = span.direction
+    if span.work.variant:
+        args["variant"] = span.work.variant
     times = {"ts": start / 1000, "dur": (end - start) / 1000}
     return {"ph": "X", "name": span.label, "cat": span.category, "args": _plain(args), **times}
 

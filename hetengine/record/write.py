@@ -102,7 +102,11 @@ def write_run(
         "metrics.csv": partial(write_metrics, rows=result.metrics),
         "config.yaml": partial(_write_yaml, values=as_dict(config)),
         "trace.json": partial(
-            write_trace, spans=recorder.spans, rows=result.metrics, about=_about(config)
+            write_trace,
+            spans=recorder.spans,
+            rows=result.metrics,
+            about=_about(config),
+            samples=recorder.samples,
         ),
     }
     for name, write in writers.items():

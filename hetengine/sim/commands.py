@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hetengine.device import Buffer, Event, HostFunction, Kernel, Work, WorkOf
+from hetengine.device import Buffer, HostFunction, Kernel, Work, WorkOf
 from hetengine.errors import UsageError
 from hetengine.sim.fluid import Hop
-from hetengine.sim.queue import Command
+from hetengine.sim.loop import Loop
+from hetengine.sim.queue import Command, Promise
 
 if TYPE_CHECKING:
     from hetengine.sim.device import SimulatedDevice
@@ -22,7 +23,7 @@ class Launch(Command):
 
     Parameters
     ----------
-    event : Event
+    event : Promise
         Fires with the kernel's result.
     category : str
         Phase it is accounted under.
@@ -42,7 +43,7 @@ class Launch(Command):
 
     def __init__(
         self,
-        event: Event,
+        event: Promise,
         category: str,
         device: SimulatedDevice,
         kernel: Kernel,
@@ -58,9 +59,16 @@ class Launch(Command):
         self.work_of = work
         device.leases.take(buffers)
 
-    def begin(self) -> float:
+    def issue(self, loop: Loop) -> float:
+        """Hand it over at the cost of its kernel."""
+        work = self.work_of
+        known = work if isinstance(work, Work) else None
+        return loop.issue_launch(self.device.name, self.kernel.name, known)
+
+    def begin(self) -> float | None:
         """Compute the result, and from it the work and its cost."""
-        kernel = self.kernel
+        kernel, device = self.kernel, self.device
+        device.health.check()
         if self.device.numerics or (isinstance(kernel, HostFunction) and kernel.decides):
             native = [arg.array if isinstance(arg, Buffer) else arg for arg in self.args]
             self.result = kernel(*native)
@@ -75,7 +83,16 @@ class Launch(Command):
                 f"{self.device.name}: {kernel.name} costs {seconds} seconds for {self.work}; "
                 "work and cost must be finite and at least 0"
             )
-        return seconds
+        if device.pool is None:
+            return seconds
+        threads = 1 if isinstance(kernel, HostFunction) else device.spec.threads
+        device.pool.run(seconds, threads, device.health, self.event.done)
+        return None
+
+    def cancel(self) -> None:
+        """Take the job off the cores."""
+        if self.device.pool is not None:
+            self.device.pool.cancel(self.event.done)
 
     def release(self) -> None:
         """Let go of the arguments."""
@@ -88,7 +105,7 @@ class Copy(Command):
 
     Parameters
     ----------
-    event : Event
+    event : Promise
         Fires when the last byte has arrived.
     category, direction : str
         Phase it is accounted under; ``up`` or ``down``.
@@ -104,7 +121,7 @@ class Copy(Command):
 
     def __init__(
         self,
-        event: Event,
+        event: Promise,
         category: str,
         direction: str,
         device: SimulatedDevice,
@@ -123,11 +140,25 @@ class Copy(Command):
         destination.device.leases.take((destination,))
         source.device.leases.take((source,))
 
+    def issue(self, loop: Loop) -> float:
+        """Hand it over at the cost of its link."""
+        return loop.issue_copy(self.route[0][0])
+
     def begin(self) -> None:
-        """Copy the bytes and hand the event to the network, which fires it."""
+        """Copy the bytes and hand ``done`` to the network, which fires it."""
+        for buffer in (self.destination, self.source):
+            if isinstance(buffer.device, type(self.device)):
+                buffer.device.health.check()
         if self.device.numerics:
             np.copyto(_flat(self.destination), _flat(self.source))
-        self.device.network.transfer(self.route, self.source.nbytes, self.event)
+        self.device.health.when_awake(self._send)
+
+    def _send(self) -> None:
+        self.device.network.transfer(self.route, self.source.nbytes, self.event.done)
+
+    def cancel(self) -> None:
+        """Take the bytes off the links."""
+        self.device.network.cancel(self.event.done)
 
     def release(self) -> None:
         """Let go of both buffers."""

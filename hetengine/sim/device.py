@@ -27,11 +27,14 @@ from hetengine.device import (
     WorkOf,
     lookup,
 )
-from hetengine.errors import OutOfCapacity, UsageError
+from hetengine.errors import DeviceFailure, OutOfCapacity, UsageError
 from hetengine.sim.commands import Copy, Launch
+from hetengine.sim.cores import CorePool
 from hetengine.sim.cost import CostModel
-from hetengine.sim.fluid import Direction, FluidNetwork
-from hetengine.sim.queue import CommandQueue
+from hetengine.sim.fluid import FluidNetwork, Hop
+from hetengine.sim.health import Health
+from hetengine.sim.loop import Loop
+from hetengine.sim.queue import CommandQueue, Promise, all_ended
 from hetengine.topology import DeviceSpec, Topology
 
 COMPUTE = "compute"
@@ -82,6 +85,10 @@ class SimulatedDevice(Device):
     numerics : bool
         False skips kernels and copies and lets buffers take no memory; launches then yield the
         kernel's ``nominal`` value, and only a `HostFunction` that decides still runs.
+    loop : Loop, optional
+        What it costs to hand over, start and hear of commands; nothing by default.
+    pool : CorePool, optional
+        Cores that its kernels share with those of other devices.
     """
 
     clock: VirtualClock
@@ -96,18 +103,25 @@ class SimulatedDevice(Device):
         observe: Observer,
         cost: CostModel,
         numerics: bool = True,
+        loop: Loop | None = None,
+        pool: CorePool | None = None,
     ) -> None:
         super().__init__(spec, clock)
+        self.pool = CorePool(clock) if pool is None and spec.events else pool
+        self.health = Health(clock, spec.name, spec.events, self._pace, self._lose)
         self.numerics = numerics
         self.network = network
         self.cost = cost
         self._implementations = implementations
         self._topology = topology
         self._queues = {
-            name: CommandQueue(clock, spec.name, name, observe) for name in (COMPUTE, "up", "down")
+            name: CommandQueue(clock, spec.name, name, observe, loop)
+            for name in (COMPUTE, "up", "down")
         }
         self._compute = self._queues[COMPUTE]
         self._closed = False
+        self._routes: dict[tuple[str, str], tuple[Hop, ...]] = {}
+        self._buffers: set[Buffer] = set()
 
     def alloc(self, label: str, shape: int | tuple[int, ...], dtype: DTypeLike) -> Buffer:
         """Reserve zeroed memory, counted against the capacity.
@@ -134,7 +148,13 @@ class SimulatedDevice(Device):
                 f"{self.name}: {label} needs {nbytes:,} bytes, which the simulated device has and "
                 "this machine has not; use mode=dry or smaller data"
             ) from error
-        return Buffer(self, array, extent, kind, label)
+        buffer = Buffer(self, array, extent, kind, label)
+        self._buffers.add(buffer)
+        return buffer
+
+    def _release(self, buffer: Buffer) -> None:
+        self._buffers.discard(buffer)
+        super()._release(buffer)
 
     def view(self, buffer: Buffer, offset: int, count: int, dtype: np.dtype) -> np.ndarray:
         """Return a typed one-dimensional view of part of a buffer.
@@ -194,7 +214,7 @@ class SimulatedDevice(Device):
                     f"{self.name}: {kernel.name} got {buffer.label}, which is on "
                     f"{buffer.device.name}; copy it first"
                 )
-        event = Event(self.clock, kernel.name)
+        event = Promise(self.clock, kernel.name)
         return self._compute.submit(
             Launch(event, category, self, kernel, args, buffers, work), after
         )
@@ -232,26 +252,29 @@ class SimulatedDevice(Device):
         direction = "up" if inwards != (self.spec.role == "host") else "down"
         route = self._route(source.device.name, destination.device.name)
         command = Copy(
-            Event(self.clock, source.label), category, direction, self, route, destination, source
+            Promise(self.clock, source.label), category, direction, self, route, destination, source
         )
         return self._queues[direction].submit(command, after)
 
     def synchronize(self) -> simpy.Event:
         """Return an event that fires when everything enqueued so far has run, well or not."""
-        done = simpy.Event(self.clock)
-        tails = [queue.last for queue in self._queues.values()]
-        left = [tail for tail in tails if tail is not None]
-        if not left:
-            return done.succeed()
+        return all_ended(self.clock, self._queues.values())
 
-        def ran(event: simpy.Event) -> None:
-            left.remove(event)  # pyright: ignore[reportArgumentType]
-            if not left:
-                done.succeed()
+    def start(self) -> None:
+        """Let the incidents of its topology entry happen from now on."""
+        self.health.start()
 
-        for tail in tuple(left):
-            tail.callbacks.append(ran)
-        return done
+    def _pace(self) -> None:
+        if self.pool is not None:
+            self.pool.update()
+
+    def _lose(self, failure: DeviceFailure) -> None:
+        """Fail what runs and forget all memory, as a card does that falls off its bus."""
+        for queue in self._queues.values():
+            queue.abort(failure)
+        if self.numerics:
+            for buffer in self._buffers:
+                buffer.array.reshape(-1).view(np.uint8)[:] = 0xFF
 
     def close(self) -> None:
         """Refuse all further use; what is enqueued still runs."""
@@ -266,6 +289,9 @@ class SimulatedDevice(Device):
             np.zeros(shape, dtype) if self.numerics else np.broadcast_to(np.zeros((), dtype), shape)
         )
 
-    def _route(self, source: str, destination: str) -> tuple[tuple[str, Direction], ...]:
-        link = self._topology.link_between(source, destination)
-        return ((link.name, "up" if link.ends[0] == source else "down"),)
+    def _route(self, source: str, destination: str) -> tuple[Hop, ...]:
+        ends = (source, destination)
+        if ends not in self._routes:
+            route = self._topology.route(*ends)
+            self._routes[ends] = tuple((link.name, direction) for link, direction in route)
+        return self._routes[ends]

@@ -9,18 +9,16 @@ sharing); one timer is armed, for the flow that is done first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Literal
 
 import simpy
 
 from hetengine.clock import VirtualClock
 from hetengine.errors import UsageError, did_you_mean
 from hetengine.sim.fairness import fair_rates
-from hetengine.topology import LinkSpec
+from hetengine.topology import Direction, LinkSpec
 
-Direction = Literal["up", "down"]
 Hop = tuple[str, Direction]
 
 RESIDUE = 1e-12
@@ -112,9 +110,9 @@ class FluidNetwork:
             raise UsageError(f"network: link {link.name!r} is there already; name each link once")
         both: tuple[int, ...] = ()
         if link.duplex_bytes_per_second is not None:
-            both = (self._constraint(link.duplex_bytes_per_second),)
-        up = self._constraint(link.up_bytes_per_second)
-        down = self._constraint(link.down_bytes_per_second)
+            both = (self._constraint(link.factor * link.duplex_bytes_per_second),)
+        up = self._constraint(link.factor * link.up_bytes_per_second)
+        down = self._constraint(link.factor * link.down_bytes_per_second)
         self._hops[link.name, "up"] = (up, *both)
         self._hops[link.name, "down"] = (down, *both)
         self._latencies[link.name] = link.latency_seconds
@@ -155,6 +153,21 @@ class FluidNetwork:
             self._enter(lane, number, nbytes, done)
         return done
 
+    def cancel(self, done: simpy.Event) -> None:
+        """Take a flow off its links, if it has started; the event is left to the caller to fire.
+
+        A flow that still waits for its latency never starts once its event has been triggered.
+        """
+        self._advance()
+        for lane in self._active:
+            kept = [flow for flow in lane.flows if flow[2] is not done]
+            if len(kept) < len(lane.flows):
+                lane.flows[:] = kept
+                heapify(lane.flows)
+                if not kept:
+                    lane.served = 0.0
+        self._rebalance([])
+
     def rates(self) -> dict[int, float]:
         """Present rate of each flow in bytes per second, by number in the order of `transfer`."""
         return {flow[1]: lane.rate for lane in self._active for flow in lane.flows}
@@ -180,7 +193,9 @@ class FluidNetwork:
         return lane
 
     def _enter(self, lane: _Lane, number: int, nbytes: float, done: simpy.Event) -> None:
-        """Let a flow start after its latency."""
+        """Let a flow start after its latency, unless it has been cancelled."""
+        if done.triggered:
+            return
         if nbytes == 0:
             done.succeed()
             return

@@ -64,6 +64,8 @@ class Accelerator(Worker):
             for name in ("w", "alpha")
         }
         self._order = host.alloc(f"{device.name}.order", arena.slots, np.int32)
+        for each in (*self._packing, *self._pulled.values(), *self._pushed.values(), self._order):
+            device.pin(each)
         self._ordered = np.empty(0, np.int32)
         layout = "sparse" if arena.sparse else "dense"
         self._unpack = device.load(f"{layout}_unpack")
@@ -112,6 +114,17 @@ class Accelerator(Worker):
         return
         yield
 
+    def forget(self) -> None:
+        """Take it that nothing is resident any more."""
+        super().forget()
+        self.residency = Residency(self.arena, self._host.lens)
+        self._ordered = np.empty(0, np.int32)
+        self.count = self.elements = 0
+
+    def keep(self, owned: np.ndarray) -> None:
+        """Evict what is not among the owned coordinates."""
+        self.residency.evict(np.flatnonzero(self.resident & ~owned))
+
     def swap(self, swap: Swap, alpha: np.ndarray, h: np.ndarray) -> Process:
         """Forget the outgoing columns and ship the incoming ones, pipelined."""
         self.residency.evict(swap.outgoing)
@@ -139,12 +152,13 @@ class Accelerator(Worker):
         written = self._host.run("push", write, w.size, "exchange")
         for name in ("w",) if alpha is None else ("w", "alpha"):
             source, after = self._pushed[name], [written]
-            yield self.device.copy(self._local(name), source, after=after, category="exchange")
+            copied = self.device.copy(self._local(name), source, after=after, category="exchange")
+            yield self.watch(copied)
 
     def pull(self) -> Process:
         """Bring back w, and alpha and gap of every slot."""
         events = [
-            self.device.copy(self._pulled[name], self._local(name), category="exchange")
+            self.watch(self.device.copy(self._pulled[name], self._local(name), category="exchange"))
             for name in _PULLED
         ]
         yield events[-1]
@@ -179,19 +193,26 @@ class Accelerator(Worker):
         packing = self._sections(self._packing[area], layout)
         staging = self._sections(self._staging[area], layout)
         free = sent[-STAGING_AREAS:][:1] if k >= STAGING_AREAS else []
-        self._host.run("label", self._labels(ids, slots, alpha, h, packing), ids.size, "swap", free)
+        labels = self._labels(ids, slots, alpha, h, packing)
+        self.watch(self._host.run("label", labels, ids.size, "swap", free))
         packed = self._host.pack(ids, packing)
-        moved = self.device.copy(
-            self._staging[area].section(0, nbytes),
-            self._packing[area].section(0, nbytes),
-            after=[packed],
-            category="swap",
+        moved = self.watch(
+            self.device.copy(
+                self._staging[area].section(0, nbytes),
+                self._packing[area].section(0, nbytes),
+                after=[packed],
+                category="swap",
+            )
         )
         names = ("slots", "params", "starts", "lens", "values", "indices")
         args = (*(staging[name] for name in names if name in staging), *self.columns)
         args += tuple(self.state[name] for name in STATE[:-1])
-        amount = move_work(ids.size, elements, self.element_bytes, 4 * self.real.itemsize + 16)
-        return self.device.launch(self._unpack, args, amount, after=[moved], category="swap")
+        amount = move_work(
+            ids.size, elements, self.element_bytes, 4 * self.real.itemsize + 16, self._host.real
+        )
+        return self.watch(
+            self.device.launch(self._unpack, args, amount, after=[moved], category="swap")
+        )
 
     def _sections(self, area: Buffer, layout: dict[str, tuple[int, int]]) -> dict[str, Buffer]:
         return {
@@ -233,11 +254,13 @@ class Accelerator(Worker):
             self._order.array[: slots.size] = slots
 
         written = self._host.run("order", write, slots.size, "swap")
-        yield self.device.copy(
-            self.order.section(0, slots.size),
-            self._order.section(0, slots.size),
-            after=[written],
-            category="swap",
+        yield self.watch(
+            self.device.copy(
+                self.order.section(0, slots.size),
+                self._order.section(0, slots.size),
+                after=[written],
+                category="swap",
+            )
         )
 
     def _close_gaps(self) -> Process:
@@ -251,5 +274,5 @@ class Accelerator(Worker):
         assert self._compact is not None
         args = (*self.columns, self.order.section(0, count))
         elements = self.residency.used_elements if count else 0
-        amount = move_work(count, elements, self.element_bytes, 16)
-        return self.device.launch(self._compact, args, amount, category="swap")
+        amount = move_work(count, elements, self.element_bytes, 16, self._host.real)
+        return self.watch(self.device.launch(self._compact, args, amount, category="swap"))

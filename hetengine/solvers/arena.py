@@ -21,6 +21,7 @@ _INDEX_BYTES = 4
 _STATE_REALS = 5  # alpha, curvature, p, q, gap
 _STAGING_SHARE = 32
 _STAGING_MOST_BYTES = 8 << 20
+_STAGING_LARGE_SHARE = 512  # of a large memory: a shipment need not be shorter than it pays
 _SLOT_HEADROOM = 1.5
 
 
@@ -128,7 +129,8 @@ def plan_arena(
     real = columns.dtype.itemsize
     longest = _longest(columns)
     whole = Arena(sparse, columns.count, columns.nnz, 0, real)
-    staging = min(_STAGING_MOST_BYTES, whole.shipment_bytes(columns.count, columns.nnz))
+    most = max(_STAGING_MOST_BYTES, (capacity_bytes or 0) // _STAGING_LARGE_SHARE)
+    staging = min(most, whole.shipment_bytes(columns.count, columns.nnz))
     if capacity_bytes is not None:
         staging = min(staging, capacity_bytes // _STAGING_SHARE)
     staging = _aligned(max(staging, whole.shipment_bytes(1, longest)))

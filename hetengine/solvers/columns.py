@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import simpy
 
-from hetengine.device import Buffer, Device, Event, HostFunction
+from hetengine.device import Buffer, Device, Event, HostFunction, Work
 from hetengine.problems import CoordinateProblem
 from hetengine.problems.matrix import Columns, DenseColumns, SparseColumns
 from hetengine.solvers import work
 from hetengine.solvers.arena import column_lens, element_bytes
+from hetengine.solvers.selection import Swap
 
 
 def _arrays(columns: Columns) -> tuple[np.ndarray, ...]:
@@ -55,6 +56,10 @@ class HostColumns:
         self.sparse = columns.layout == "sparse"
         self.everything = np.arange(columns.count, dtype=np.int64)
         host.memory.reserve("data", columns.nbytes)
+        self.real = columns.dtype.name
+        self.variant = f"{self.real}/{problem.kind.name.lower()}"
+        self.length = columns.length
+        self._python = f"python/{problem.name}"
         self._kernels = {
             verb: host.load(f"{columns.layout}_{verb}")
             for verb in ("gaps", "combine", "pack", "square_norms")
@@ -88,26 +93,27 @@ class HostColumns:
             u,
             gaps,
         )
-        amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes)
+        amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes, self.variant)
         return self.host.launch(self._kernels["gaps"], args, amount, category=category)
 
     def combine(self, ids: np.ndarray, alpha: np.ndarray, w: np.ndarray) -> Event:
         """Add L A alpha over the listed coordinates to w, in float64."""
         args = (*self.arrays, ids, alpha, self.problem.smoothness, w)
-        amount = work.combine_work(ids.size, self.elements(ids), self.element_bytes, w.size)
+        elements = self.elements(ids)
+        amount = work.combine_work(ids.size, elements, self.element_bytes, w.size, self.real)
         return self.host.launch(self._kernels["combine"], args, amount, category="repair")
 
     def square_norms(self, ids: np.ndarray, out: np.ndarray) -> Event:
         """Compute the squared norms of the listed columns."""
         args = (*self.arrays, ids, out)
-        amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes)
+        amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes, self.real)
         return self.host.launch(self._kernels["square_norms"], args, amount, category="prepare")
 
     def pack(self, ids: np.ndarray, sections: dict[str, Buffer]) -> Event:
         """Gather the listed columns into the sections of a shipment on the host."""
         names = ("values", "indices") if self.sparse else ("values",)
         args = (*self.arrays, ids, *(sections[name] for name in names))
-        amount = work.move_work(ids.size, self.elements(ids), self.element_bytes, 0)
+        amount = work.move_work(ids.size, self.elements(ids), self.element_bytes, 0, self.real)
         return self.host.launch(self._kernels["pack"], args, amount, category="swap")
 
     def run(
@@ -121,10 +127,14 @@ class HostColumns:
     ) -> Event:
         """Run a piece of NumPy on the host's queue."""
         kernel = HostFunction(name, function, nominal=nominal)
-        amount = work.vector_work(items, 3)
+        amount = work.vector_work(items, 3, 1, self.length, self._python)
         return self.host.launch(kernel, (), amount, after=after, category=category)
 
-    def decide(self, name: str, function: Callable[[], Any], items: int) -> Event:
-        """Take a decision on the host's queue; it is taken where numerics are skipped, too."""
-        kernel = HostFunction(name, function, decides=True)
-        return self.host.launch(kernel, (), work.vector_work(items, 3), category="select")
+    def decide(self, policy: str, function: Callable[[], Swap]) -> Event:
+        """Let a policy decide on the host's queue, where numerics are skipped, too."""
+        kernel = HostFunction("select", function, decides=True)
+
+        def amount(swap: Swap) -> Work:
+            return work.ranking_work(self.lens.size, swap.ranked, f"python/{policy}")
+
+        return self.host.launch(kernel, (), amount, category="select")

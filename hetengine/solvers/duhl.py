@@ -19,11 +19,10 @@ import simpy
 from hetengine.machine import Machine
 from hetengine.problems import Certificate, CoordinateProblem, certify, safe_to_drop
 from hetengine.solvers.accelerator import Accelerator
-from hetengine.solvers.arena import plan_arena
 from hetengine.solvers.columns import HostColumns
 from hetengine.solvers.config import DuhlConfig
+from hetengine.solvers.crew import Crew
 from hetengine.solvers.gap_memory import GapMemory
-from hetengine.solvers.host_worker import HostWorker
 from hetengine.solvers.outcome import Monitor, Outcome, Progress, StopRule
 from hetengine.solvers.selection import Selection, Swap, View
 from hetengine.solvers.state import State
@@ -73,12 +72,11 @@ class Duhl:
         self.clock = machine.clock
         self.config = config
         self.stop = stop
-        self.policies = policies
         self.monitor = monitor
         self.columns = HostColumns(machine.host, problem)
         self.memory = GapMemory(self.columns)
         self.state = State.start(problem)
-        self.workers = self._make_workers(machine, seed)
+        self.crew = Crew(machine, problem, self.columns, policies, seed, monitor)
         self.limits = Limits(config.inner_epochs, config.inner_gap_ratio)
         self._pinned = np.zeros(problem.count, bool)
         self._pinned[problem.pinned] = True
@@ -88,16 +86,10 @@ class Duhl:
         self._elements_certified = 0
         self._begun_seconds = 0.0
 
-    def _make_workers(self, machine: Machine, seed: int) -> list[Worker]:
-        if self.policies[0].where == "host":
-            return [HostWorker(self.columns, seed)]
-        seeds = np.random.SeedSequence(seed).spawn(len(machine.accelerators))
-        workers: list[Worker] = []
-        for device, own in zip(machine.accelerators, seeds, strict=True):
-            capacity = device.spec.capacity_bytes
-            arena = plan_arena(device.name, self.problem.columns, capacity, self.problem.pinned)
-            workers.append(Accelerator(device, arena, self.columns, int(own.generate_state(1)[0])))
-        return workers
+    @property
+    def workers(self) -> list[Worker]:
+        """Those at work: the accelerators that are up, or the host."""
+        return self.crew.workers
 
     def prepare(self) -> Process:
         """Build every kernel with launches that touch nothing; before the clock starts."""
@@ -106,8 +98,7 @@ class Duhl:
         yield self.columns.gaps(none, state.w, state.alpha, 0.0, memory.u, memory.gaps, "prepare")
         yield self.columns.combine(none, state.alpha, np.zeros(state.w.size))
         yield self.columns.square_norms(none, state.square_norms)
-        for worker in self.workers:
-            yield from worker.prepare()
+        yield from self.crew.prepare()
 
     def train(self) -> Process:
         """Train until the stop rule says so.
@@ -140,8 +131,7 @@ class Duhl:
             state.curvature[:] = self.problem.smoothness * state.square_norms
 
         yield self.columns.run("curvature", curve, state.alpha.size, "prepare")
-        for worker in self.workers:
-            yield from worker.begin(state.curvature)
+        yield from self.crew.begin(state.curvature)
 
     def _round(self, certifies: bool) -> Process:
         """Swap, then descend and refresh at once, then add up; return a certificate if one was due.
@@ -150,19 +140,15 @@ class Duhl:
         while the accelerators go on. If it ends the run, what they found since is not taken in.
         """
         state = self.state
+        if (yield from self.crew.muster(state.rounds)):
+            self._stale_w = self._stale_alpha = True
         yield from self._swap()
         if certifies:
             yield from self._repair()
         yield from self._push()
         sigma = state.damping * len(self.workers)
         bound = self.problem.bound(state.objective)
-        solving = simpy.AllOf(
-            self.clock,
-            [
-                self.clock.process(worker.solve(self.limits, sigma, bound))
-                for worker in self.workers
-            ],
-        )
+        solving = self._all(lambda worker: worker.solve(self.limits, sigma, bound))
         certificate = None
         if certifies:
             certificate = yield from self._certified_pass()
@@ -178,14 +164,12 @@ class Duhl:
         state = self.state
         swaps: list[Swap] = []
         moving = state.moving(self.problem)
-        for policy, worker, owned in zip(self.policies, self.workers, self._shares(), strict=True):
-            choose = self._chooser(policy, worker, owned, moving)
-            swaps.append((yield self.columns.decide("select", choose, state.alpha.size)))
+        for seat, owned in zip(self.crew.at_work, self.crew.shares(), strict=True):
+            choose = self._chooser(seat.policy, seat.worker, owned, moving)
+            swaps.append((yield self.columns.decide(seat.policy.name, choose)))
         self._swapped += sum(swap.incoming.size for swap in swaps)
-        yield self._all(
-            worker.swap(swap, state.alpha, state.curvature)
-            for worker, swap in zip(self.workers, swaps, strict=True)
-        )
+        due = dict(zip(self.workers, swaps, strict=True))
+        yield self._all(lambda worker: worker.swap(due[worker], state.alpha, state.curvature))
 
     def _chooser(
         self, policy: Selection, worker: Worker, owned: np.ndarray, moving: np.ndarray
@@ -208,22 +192,17 @@ class Duhl:
         )
         return lambda: policy.choose(view)
 
-    def _shares(self) -> list[np.ndarray]:
-        """Split the coordinates over the workers; each keeps its share for the whole run."""
-        turn = np.arange(self.problem.count) % len(self.workers)
-        return [turn == k for k in range(len(self.workers))]
-
     def _push(self) -> Process:
         """Bring the workers' w, and after a backoff their alpha, up to date."""
         if self._stale_w:
             alpha = self.state.alpha if self._stale_alpha else None
-            yield self._all(worker.push(self.state.w, alpha) for worker in self.workers)
+            yield self._all(lambda worker: worker.push(self.state.w, alpha))
         self._stale_w = self._stale_alpha = False
 
     def _refresh(self, solving: simpy.Event, bound: float) -> Process:
-        if not all(policy.uses_gaps for policy in self.policies):
+        if not all(seat.policy.uses_gaps for seat in self.crew.at_work):
             return
-        resident = np.logical_or.reduce([worker.resident for worker in self.workers])
+        resident = self.crew.resident
         fraction = self.config.refresh_fraction
         quota = None if fraction is None else max(1, round(fraction * resident.size))
         frozen = (self.state.w, self.state.alpha, bound)
@@ -232,7 +211,7 @@ class Duhl:
     def _collect(self, sigma: float) -> Process:
         state = self.state
         state.rounds += 1
-        yield self._all(worker.pull() for worker in self.workers)
+        yield self._all(lambda worker: worker.pull())
 
         def add_up() -> str | None:
             state.take_in(self.workers, self.memory.gaps, sigma)
@@ -254,7 +233,11 @@ class Duhl:
         exact = self.problem.w0.copy()
         yield self.columns.combine(np.flatnonzero(state.alpha), state.alpha, exact)
         state.w = exact
-        state.objective = self.problem.objective(state.alpha, exact)
+
+        def assess() -> None:
+            state.objective = self.problem.objective(state.alpha, exact)
+
+        yield self.columns.run("objective", assess, state.alpha.size, "repair")
         self._stale_w = True
 
     def _certified_pass(self) -> Process:
@@ -271,13 +254,16 @@ class Duhl:
             settled, values = safe_to_drop(
                 problem, sealed, state.alpha, memory.u, state.square_norms
             )
-            state.settled |= settled & (values == state.alpha)
+            # Held to the precision of the devices: bounds and alpha may differ in float64.
+            rounding = 4.0 * float(np.finfo(problem.columns.dtype).eps)
+            held = np.isclose(values, state.alpha, rtol=rounding, atol=0.0)
+            state.settled |= settled & held
             return sealed
 
         certificate = yield self.columns.run(
             "certificate", seal, state.alpha.size, "certify", nominal=_UNKNOWN
         )
-        resident = sum(int(worker.resident.sum()) for worker in self.workers)
+        resident = int(np.count_nonzero(self.crew.resident))
         self.monitor.certified(
             Progress(state.rounds, certificate, resident, self._swapped, refreshed)
         )
@@ -285,7 +271,7 @@ class Duhl:
         return certificate
 
     def _elements_done(self) -> int:
-        return sum(worker.epoch_elements for worker in self.workers)
+        return self.crew.epoch_elements
 
     def _due(self, certificate: Certificate | None) -> bool:
         """Whether the next round should certify: the gap looks small, or enough work was done."""
@@ -313,5 +299,8 @@ class Duhl:
         state = self.state
         return Outcome(status, state.rounds, certificate or _UNKNOWN, state.alpha, state.w)
 
-    def _all(self, processes) -> simpy.Event:
-        return simpy.AllOf(self.clock, [self.clock.process(process) for process in processes])
+    def _all(self, task: Callable[[Worker], Process]) -> simpy.Event:
+        """Let everybody at work do something; who fails drops out."""
+        crew, rounds = self.crew, self.state.rounds
+        guarded = [crew.guard(seat, task(seat.worker), rounds) for seat in crew.at_work]
+        return simpy.AllOf(self.clock, [self.clock.process(each) for each in guarded])

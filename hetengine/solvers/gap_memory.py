@@ -16,6 +16,7 @@ from hetengine.solvers.worker import Process
 _CHUNKS = 64
 _CHUNK_LEAST_BYTES = 256 << 10
 _CHUNK_MOST_BYTES = 8 << 20
+_MOST_CHUNKS = 1024  # also of data far beyond this machine's memory, which are only simulated
 
 
 class GapMemory:
@@ -43,6 +44,7 @@ class GapMemory:
         self._cursor = 0
         total = int(columns.lens.sum()) * columns.element_bytes
         nbytes = min(max(total // _CHUNKS, _CHUNK_LEAST_BYTES), _CHUNK_MOST_BYTES)
+        nbytes = max(nbytes, total // _MOST_CHUNKS)
         self._chunk = max(1, nbytes * n // max(total, 1))
 
     def take_count(self) -> int:

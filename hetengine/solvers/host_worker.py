@@ -57,6 +57,9 @@ class HostWorker(Worker):
 
         yield self._host.run("fill", fill, self.count, "prepare")
 
+    def keep(self, owned: np.ndarray) -> None:
+        """Do nothing: it works only where all coordinates are its own."""
+
     def swap(self, swap: Swap, alpha: np.ndarray, h: np.ndarray) -> Process:
         """Do nothing: everything is where it is worked on."""
         return

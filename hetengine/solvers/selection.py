@@ -7,7 +7,7 @@ the coordinates and proposes a `Swap`; it moves nothing itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -57,10 +57,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """Columns to bring in and columns to forget, as coordinates."""
+    """Columns to bring in and columns to forget, as coordinates; how many were ranked for that."""
 
     incoming: np.ndarray = field(default_factory=_none)
     outgoing: np.ndarray = field(default_factory=_none)
+    ranked: int = 0
 
 
 class Selection(Protocol):
@@ -83,6 +84,11 @@ def _replace(view: View, wanted: np.ndarray) -> Swap:
     target = np.zeros(view.resident.size, bool)
     target[order] = True
     return Swap(order[~view.resident[order]], np.flatnonzero(view.resident & ~target))
+
+
+def _orders(order: np.ndarray, wanted: np.ndarray) -> bool:
+    """Whether an order is one of just the wanted coordinates: accelerators come and go."""
+    return order.size == np.count_nonzero(wanted) and bool(wanted[order].all())
 
 
 class Gap:
@@ -115,7 +121,7 @@ class Gap:
     def choose(self, view: View) -> Swap:
         """Admit candidates in falling order of score while each displaces only lower scores."""
         score = view.gaps / np.maximum(view.lens, 1)
-        candidates = self._candidates(view, score)
+        candidates, ranked = self._candidates(view, score)
         if candidates.size == 0:
             return Swap()
         swap = self._admit(view, candidates, score, view.resident & ~view.protected)
@@ -123,20 +129,20 @@ class Gap:
         if left_out > view.gaps[view.resident].sum():
             # The moving coordinates alone overflow the memory: they have to take turns.
             swap = self._admit(view, candidates, score, view.resident & ~view.pinned)
-        return swap
+        return replace(swap, ranked=ranked + swap.ranked)
 
-    def _candidates(self, view: View, score: np.ndarray) -> np.ndarray:
+    def _candidates(self, view: View, score: np.ndarray) -> tuple[np.ndarray, int]:
         off = view.owned & ~view.resident & ~view.settled
         ids = np.flatnonzero(off & ((view.gaps > 0) | view.pinned))
         ids = ids[np.argsort(-np.where(view.pinned[ids], np.inf, score[ids]), kind="stable")]
         if ids.size == 0:
-            return ids
+            return ids, 0
         mass = np.cumsum(view.gaps[ids])
         enough = int(np.searchsorted(mass, self._coverage * mass[-1])) + 1
         moving = int(view.lens[view.protected & view.resident].sum())
         room = max(self._growth * moving, self._first_share * view.arena.elements)
         within = int(np.searchsorted(np.cumsum(view.lens[ids]), room, side="right"))
-        return ids[: max(1, min(enough, within), int(view.pinned[ids].sum()))]
+        return ids[: max(1, min(enough, within), int(view.pinned[ids].sum()))], ids.size
 
     def _admit(
         self, view: View, candidates: np.ndarray, score: np.ndarray, evictable: np.ndarray
@@ -151,10 +157,10 @@ class Gap:
         fits &= np.arange(1, candidates.size + 1) <= view.free_slots + beaten
         count = candidates.size if fits.all() else int(np.argmin(fits))
         if count == 0:
-            return Swap()
+            return Swap(ranked=victims.size)
         by_elements = int(np.searchsorted(freed, need[count - 1] - view.free_elements))
         evict = max(by_elements, count - view.free_slots, 0)
-        return Swap(candidates[:count], victims[:evict])
+        return Swap(candidates[:count], victims[:evict], victims.size)
 
 
 class _Blocks:
@@ -179,8 +185,9 @@ class Sequential(_Blocks):
 
     def choose(self, view: View) -> Swap:
         """Take the next block, wrapping round at the end."""
-        if self._order.size == 0:
-            self._order = self._rng.permutation(np.flatnonzero(view.owned & ~view.pinned))
+        wanted = view.owned & ~view.pinned
+        if not _orders(self._order, wanted):
+            self._order, self._next = self._rng.permutation(np.flatnonzero(wanted)), 0
         pinned = np.flatnonzero(view.pinned & view.owned)
         turned = np.roll(self._order, -self._next)
         slots = view.arena.slots - pinned.size
@@ -279,7 +286,7 @@ class Rotating:
 
     def choose(self, view: View) -> Swap:
         """Fill the memory first, then rotate."""
-        if self._order.size == 0:
+        if not _orders(self._order, view.owned):
             self._order = self._rng.permutation(np.flatnonzero(view.owned))
         if not view.resident.any():
             return _replace(view, self._order)

@@ -16,6 +16,7 @@ import numpy as np
 import simpy
 
 from hetengine.device import Device, Event, Work
+from hetengine.errors import DeviceFailure
 from hetengine.problems import CoordinateProblem
 from hetengine.solvers.arena import element_bytes
 from hetengine.solvers.selection import Swap
@@ -66,6 +67,8 @@ class Worker(abc.ABC):
         Elements visited by all epochs so far.
     sent : ndarray, shape (d,)
         What w was on the device when the round began, in the device's precision.
+    failure : DeviceFailure or None
+        The first failure of a command nobody may have waited for.
     """
 
     def __init__(self, device: Device, problem: CoordinateProblem, slots: int, seed: int) -> None:
@@ -74,6 +77,7 @@ class Worker(abc.ABC):
         self.problem = problem
         self.real = columns.dtype
         self.element_bytes = element_bytes(columns)
+        self.variant = f"{columns.dtype.name}/{problem.kind.name.lower()}"
         self.state = {name: device.alloc(name, slots, self.real) for name in STATE}
         self.order = device.alloc("order", slots, np.int32)
         self.w = device.alloc("w", columns.length, self.real)
@@ -82,8 +86,34 @@ class Worker(abc.ABC):
         self.elements = 0
         self.epoch_elements = 0
         self.sent = np.zeros(columns.length, self.real)
+        self.failure: DeviceFailure | None = None
         self._rng = np.random.default_rng(seed)
         self._epoch = device.load(f"{columns.layout}_epoch")
+
+    def watch(self, event: Event) -> Event:
+        """Keep the failure of a command for `check`, whether or not anybody waits for it."""
+        event.callbacks.append(self._note)
+        return event
+
+    def _note(self, event: simpy.Event) -> None:
+        if not event.ok and isinstance(event.value, DeviceFailure):
+            event.defused = True
+            self.failure = self.failure or event.value
+
+    def check(self) -> None:
+        """Raise what `watch` has kept.
+
+        Raises
+        ------
+        DeviceFailure
+            If a command has failed since the worker last had to `forget`.
+        """
+        if self.failure is not None:
+            raise self.failure
+
+    def forget(self) -> None:
+        """Take it that the device has lost its memory."""
+        self.failure = None
 
     def epoch(self, count: int, sigma: float, bound: float) -> Event:
         """Pass once over the first ``count`` slots of the order."""
@@ -103,9 +133,11 @@ class Worker(abc.ABC):
 
         def amount(result: tuple[float, int] | None) -> Work:
             moved = elements if result is None else result[1]
-            return epoch_work(count, elements, moved, self.element_bytes, self.real.itemsize)
+            return epoch_work(
+                count, elements, moved, self.element_bytes, self.real.itemsize, self.variant
+            )
 
-        return self.device.launch(self._epoch, args, amount, category="solve")
+        return self.watch(self.device.launch(self._epoch, args, amount, category="solve"))
 
     def solve(self, limits: Limits, sigma: float, bound: float) -> Process:
         """Descend on the block until its gap has fallen far enough; yields an event per epoch."""
@@ -140,6 +172,10 @@ class Worker(abc.ABC):
     @abc.abstractmethod
     def begin(self, h: np.ndarray) -> Process:
         """Lay out what is known once the curvatures h are, shape (n,)."""
+
+    @abc.abstractmethod
+    def keep(self, owned: np.ndarray) -> None:
+        """Evict what is not among the owned coordinates, bool, shape (n,); before a `swap`."""
 
     @abc.abstractmethod
     def swap(self, swap: Swap, alpha: np.ndarray, h: np.ndarray) -> Process:

@@ -1,4 +1,7 @@
-"""Columns and terms that bite: single rows and columns, odd sizes, empty columns, every kind."""
+"""Columns and terms that bite, and the float64 reference that every kernel is compared with.
+
+Single rows and columns, odd sizes, empty columns, examples without weight, every kind of term.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,16 @@ BOUND = 2.5
 
 
 def make_columns(n: int, d: int, layout: str, dtype: type, seed: int = 0) -> Columns:
-    """Make n columns of length d; every third one is empty (the first never)."""
+    """Make n columns of length d; every third one is empty (the first never).
+
+    Parameters
+    ----------
+    n, d : int
+    layout : {'dense', 'sparse'}
+    dtype : type
+        float32 or float64.
+    seed : int
+    """
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, d)) * (rng.random((n, d)) < 0.7)
     X[2::3] = 0.0
@@ -28,20 +40,26 @@ def make_columns(n: int, d: int, layout: str, dtype: type, seed: int = 0) -> Col
 
 
 def leading(columns: Columns) -> tuple[Any, ...]:
-    """Leading arguments of the kernels."""
+    """Return the leading arguments of the kernels: values, or values, indices, starts, lens."""
     if isinstance(columns, SparseColumns):
         return columns.values, columns.indices, columns.starts, columns.lens
     return (columns.values,)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def by_column(columns: Columns) -> np.ndarray:
-    """A^T in float64, shape (n, d)."""
+    """Return A^T in float64, shape (n, d)."""
     return np.array([columns.combine(unit) for unit in np.eye(columns.count)])
 
 
 @dataclass
 class Terms:
-    """Coordinates with their parameters, in the precision of the columns."""
+    """Coordinates with their parameters, in the precision of the columns.
+
+    Attributes
+    ----------
+    alpha, h, p, q : ndarray, shape (n,)
+        Value, curvature and the two parameters of the term.
+    """
 
     alpha: np.ndarray
     h: np.ndarray
@@ -67,7 +85,14 @@ def make_terms(kind: Kind, columns: Columns, smoothness: float, seed: int = 1) -
 
 
 def shuffled(order: np.ndarray, seed: int) -> np.ndarray:
-    """Fisher-Yates with splitmix64, in Python's integers."""
+    """Return a permutation by Fisher-Yates with splitmix64, in Python's integers.
+
+    Parameters
+    ----------
+    order : ndarray of int
+    seed : int
+        Below 2**64.
+    """
     order, state = order.copy(), seed
     for i in range(order.size - 1, 0, -1):
         state = (state + 0x9E3779B97F4A7C15) & MASK
@@ -81,7 +106,19 @@ def shuffled(order: np.ndarray, seed: int) -> np.ndarray:
 
 @dataclass
 class Pass:
-    """What an epoch leaves behind."""
+    """What an epoch leaves behind.
+
+    Attributes
+    ----------
+    alpha, gaps : ndarray, shape (n,)
+        Coordinates, and the gaps met on the way.
+    w : ndarray, shape (d,)
+        Shared vector.
+    met : float
+        Sum of the gaps met.
+    moved : int
+        Matrix elements that w moved along.
+    """
 
     alpha: np.ndarray
     w: np.ndarray
@@ -99,7 +136,21 @@ def plain_epoch(
     smoothness: float,
     sigma: float,
 ) -> Pass:
-    """Coordinate descent in a given order, one coordinate after the other, in float64."""
+    """Descend in a given order, one coordinate after the other, in float64.
+
+    Parameters
+    ----------
+    kind : Kind
+    columns : Columns
+    terms : Terms
+        Left as they are.
+    w : ndarray, shape (d,)
+        Left as it is.
+    order : ndarray of int
+        Coordinates to visit.
+    smoothness, sigma : float
+        L, and the factor on curvature and step.
+    """
     A, lens = by_column(columns), np.full(columns.count, columns.length)
     if isinstance(columns, SparseColumns):
         lens = columns.lens
@@ -108,7 +159,7 @@ def plain_epoch(
     for i in order:
         u, p, q = A[i] @ w, float(terms.p[i]), float(terms.q[i])
         result.gaps[i] = term_gap(kind, alpha[i], u, p, q, BOUND)
-        result.met += result.gaps[i]
+        result.met += float(result.gaps[i])
         fresh = coordinate_update(kind, alpha[i], u, sigma * float(terms.h[i]), p, q)
         delta = float(fresh) - alpha[i]
         alpha[i] = fresh

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from hetengine.problems import Kind, coordinate_update, term_gap
-from hetengine_numpy import NumpyBackend
-from hetengine_numpy.kernels import coordinate
-from tests.backends.cases import (
+from hetengine.testing.reference import (
     BOUND,
     DTYPES,
     LAYOUTS,
@@ -22,6 +20,8 @@ from tests.backends.cases import (
     plain_epoch,
     shuffled,
 )
+from hetengine_numpy import NumpyBackend
+from hetengine_numpy.kernels import coordinate
 
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-11}
 L, SIGMA, SEED = 0.7, 2.0, 12345678901234567

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from hetengine.clock import VirtualClock
 from hetengine.device import Span
+from hetengine.incidents import Incident
 from hetengine.sim import FluidNetwork, RooflineCost, SimulatedDevice
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
+
+
+def nothing(*args: Any) -> None:
+    pass
 
 
 class Machine:
@@ -22,6 +27,7 @@ class Machine:
         kernels: Mapping[str, Callable[..., Any]] | None = None,
         numerics: bool = True,
         capacity_bytes: int | None = None,
+        events: Sequence[Incident] = (),
     ) -> None:
         self.clock = VirtualClock()
         self.spans: list[Span] = []
@@ -32,7 +38,7 @@ class Machine:
         }
         specs = (
             DeviceSpec("host", "host", **rates),
-            DeviceSpec("card", capacity_bytes=capacity_bytes, **rates),
+            DeviceSpec("card", capacity_bytes=capacity_bytes, events=events, **rates),
         )
         bus = LinkSpec("bus", ("host", "card"), 50.0, 25.0, latency_seconds=0.5)
         topology = Topology("two", specs, (bus,))

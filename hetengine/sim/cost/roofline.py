@@ -1,38 +1,9 @@
-"""How long a launch takes on a simulated device.
-
-A cost model turns a device and a `Work` into seconds. The roofline is the one that needs nothing
-but the topology.
-"""
+"""The cost model that needs nothing but the topology: the roofline."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from hetengine.device import Work
 from hetengine.topology import DeviceSpec
-
-
-class CostModel(Protocol):
-    """What decides the time of a launch in simulation."""
-
-    def seconds(self, spec: DeviceSpec, work: Work, kernel: str = "") -> float:
-        """Return the time of one launch.
-
-        Parameters
-        ----------
-        spec : DeviceSpec
-            The device.
-        work : Work
-            What the launch has to do.
-        kernel : str
-            Name of the kernel, for models that know kernels apart.
-
-        Returns
-        -------
-        float
-            Seconds, finite and at least 0.
-        """
-        ...
 
 
 class RooflineCost:

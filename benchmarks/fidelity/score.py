@@ -1,0 +1,145 @@
+"""From times of real runs and of their simulations to the numbers that are published."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+APART = 0.10
+"""Runs that differ by more than this have to be put in the right order."""
+
+GOALS = {"calibrated": 0.05, "not calibrated": 0.10, "rank": 0.95}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One case.
+
+    Attributes
+    ----------
+    name : str
+        Of the case.
+    calibrated : bool
+        Whether its shape was measured.
+    real_seconds : list of float
+        Makespan of every repeat.
+    simulated_seconds : float
+        Makespan of the simulation.
+    real_parts, simulated_parts : dict of str to float
+        Seconds of compute, transfer, host and idle; of the median repeat.
+    """
+
+    name: str
+    calibrated: bool
+    real_seconds: list[float]
+    simulated_seconds: float
+    real_parts: dict[str, float]
+    simulated_parts: dict[str, float]
+
+    @property
+    def median(self) -> float:
+        """Median over the repeats."""
+        return float(np.median(self.real_seconds))
+
+    @property
+    def error(self) -> float:
+        """Signed relative error of the makespan."""
+        return self.simulated_seconds / self.median - 1.0
+
+    @property
+    def spread(self) -> float:
+        """Median absolute deviation of the repeats, over their median."""
+        times = np.asarray(self.real_seconds)
+        return float(np.median(np.abs(times / self.median - 1.0)))
+
+
+def absolute_errors(outcomes: Sequence[Outcome], calibrated: bool) -> list[float]:
+    """Absolute errors of the cases whose shapes were, or were not, measured."""
+    return [abs(each.error) for each in outcomes if each.calibrated == calibrated]
+
+
+def rank_agreement(outcomes: Sequence[Outcome]) -> tuple[int, int]:
+    """Count pairs of real runs that differ enough: those in the right order, and all."""
+    right = whole = 0
+    for a, b in itertools.combinations(outcomes, 2):
+        low, high = sorted((a.median, b.median))
+        if high > (1.0 + APART) * low:
+            whole += 1
+            right += (a.median < b.median) == (a.simulated_seconds < b.simulated_seconds)
+    return right, whole
+
+
+def totals(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the published numbers."""
+    right, whole = rank_agreement(outcomes)
+    found: dict[str, Any] = {"cases": len(outcomes)}
+    for name, calibrated in (("calibrated", True), ("not calibrated", False)):
+        errors = absolute_errors(outcomes, calibrated)
+        found[name] = {
+            "cases": len(errors),
+            "median_error": float(np.median(errors)) if errors else math.nan,
+            "p95_error": float(np.percentile(errors, 95)) if errors else math.nan,
+            "goal": GOALS[name],
+        }
+    found["rank"] = {
+        "right": right,
+        "pairs": whole,
+        "agreement": right / whole if whole else math.nan,
+        "goal": GOALS["rank"],
+    }
+    spreads = [each.spread for each in outcomes]
+    found["real_runs_against_themselves"] = {
+        "median_spread": float(np.median(spreads)),
+        "p95_spread": float(np.percentile(spreads, 95)),
+    }
+    return found
+
+
+def as_json(outcomes: Sequence[Outcome], about: dict[str, Any]) -> dict[str, Any]:
+    """Return everything, for ``fidelity.json``."""
+    cases = [
+        {**asdict(each), "median": each.median, "error": each.error, "spread": each.spread}
+        for each in outcomes
+    ]
+    return {"about": about, "totals": totals(outcomes), "cases": cases}
+
+
+def markdown(outcomes: Sequence[Outcome], about: dict[str, Any]) -> list[str]:
+    """Lay everything out, for ``fidelity.md``."""
+    found = totals(outcomes)
+    lines = ["# Simulated against real makespans", ""]
+    lines += [f"- {key}: {value}" for key, value in about.items()]
+    lines += [
+        "",
+        "| | cases | median error | p95 | goal | reached |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
+    for name in ("calibrated", "not calibrated"):
+        row = found[name]
+        good = "yes" if row["median_error"] <= row["goal"] else "no"
+        errors = f"{row['median_error']:.1%} | {row['p95_error']:.1%}"
+        lines.append(
+            f"| shapes {name} | {row['cases']} | {errors} | <= {row['goal']:.0%} | {good} |"
+        )
+    rank, spread = found["rank"], found["real_runs_against_themselves"]
+    lines += [
+        "",
+        f"Pairs more than {APART:.0%} apart in the right order: {rank['right']} of {rank['pairs']} "
+        f"({rank['agreement']:.1%}; goal {rank['goal']:.0%}).",
+        f"Real runs against themselves: median spread {spread['median_spread']:.1%}, "
+        f"p95 {spread['p95_spread']:.1%}.",
+        "",
+        "| case | shape measured | real, median | spread | simulated | error |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {each.name} | {'yes' if each.calibrated else 'no'} | {each.median:.3f} s "
+        f"| {each.spread:.1%} | {each.simulated_seconds:.3f} s | {each.error:+.1%} |"
+        for each in outcomes
+    ]
+    return lines

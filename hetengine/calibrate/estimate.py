@@ -1,0 +1,135 @@
+"""From samples to the numbers of a topology file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from hetengine.calibrate.harvest import Harvest, Samples
+from hetengine.calibrate.spec import Dispatch, KernelCost
+from hetengine.device import Work
+from hetengine.sim.cost.history import classify
+from hetengine.sim.cost.outliers import outlying
+from hetengine.sim.cost.regression import Fit, fit, predict
+
+_LAGS = ("start_seconds", "next_seconds", "relay_seconds", "notify_seconds")
+_FLOOR_SECONDS = 1e-3  # five times that is how long Python may keep a thread waiting
+
+
+def typical(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean without outliers, and half its 95 % confidence interval.
+
+    A makespan is a sum of many times, so the mean is what adds up; the median rules out spikes.
+
+    Parameters
+    ----------
+    values : sequence of float
+        At least one.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    kept = numbers[~outlying(numbers, floor=_FLOOR_SECONDS)]
+    half = 1.96 * kept.std() / math.sqrt(kept.size)
+    return float(kept.mean()), float(half)
+
+
+def kernel_cost(samples: Samples, *, history: bool = True) -> KernelCost:
+    """Fit one kernel on one device.
+
+    Parameters
+    ----------
+    samples : Samples
+        At least one.
+    history : bool
+        Whether to keep size classes; pooled variants differ too much for them.
+    """
+    fitted = fit(samples.works, samples.seconds)
+    kept = np.flatnonzero(~fitted.outliers)
+    works = [samples.works[k] for k in kept]
+    classes = classify(works, [samples.seconds[k] for k in kept]) if history else []
+    issue, item = _issue(samples)
+    ratios = fitted.ratios[kept]
+    return KernelCost(
+        samples=len(samples.works),
+        outliers=int(fitted.outliers.sum()),
+        spread=_rounded(float(np.median(np.abs(ratios - 1.0)))),
+        interval=[_rounded(float(q)) for q in np.percentile(ratios, [5, 95])],
+        coefficients=_table(fitted.coefficients),
+        lower=_table(fitted.lower),
+        upper=_table(fitted.upper),
+        history=[each.line() for each in classes],
+        issue_seconds=issue,
+        issue_item_seconds=item,
+    )
+
+
+def _issue(samples: Samples) -> tuple[float, float]:
+    """Fixed and per-item time to hand over a launch, with the right sum over the samples."""
+    sizes = [Work(items=work.items) for work in samples.works]
+    fitted = fit(sizes, samples.issue_seconds)
+    kept = np.flatnonzero(~outlying(samples.issue_seconds, floor=_FLOOR_SECONDS))
+    total = sum(samples.issue_seconds[k] for k in kept)
+    scale = total / sum(predict(fitted.coefficients, sizes[k]) for k in kept)
+    coefficients = fitted.coefficients
+    fixed, item = (scale * coefficients.get(name, 0.0) for name in ("constant", "items"))
+    return _rounded(fixed), _rounded(item)
+
+
+def dispatch(harvest: Harvest, device: str) -> tuple[Dispatch, dict[str, list[float]]]:
+    """Return the times between commands of a device, and their confidence intervals.
+
+    Parameters
+    ----------
+    harvest : Harvest
+        All samples.
+    device : str
+        Which device.
+    """
+    values, intervals = {}, {}
+    for name in _LAGS:
+        lags = harvest.lags.get((device, name), [])
+        if lags:
+            middle, half = typical(lags)
+            values[name] = _rounded(middle)
+            intervals[name] = [_rounded(max(middle - half, 0.0)), _rounded(middle + half)]
+    issue = [
+        each for (d, _), s in harvest.kernels.items() if d == device for each in s.issue_seconds
+    ]
+    if issue:
+        values["issue_seconds"] = _rounded(float(np.median(issue)))
+    return Dispatch(**values), intervals
+
+
+def copy_cost(samples: Samples) -> tuple[float, float, Fit]:
+    """Fit transfers one way: latency in seconds and bytes per second.
+
+    Parameters
+    ----------
+    samples : Samples
+        Transfers of several sizes.
+    """
+    sizes = [Work(bytes_read=work.bytes_read) for work in samples.works]
+    fitted = fit(sizes, samples.seconds)
+    rate = fitted.coefficients.get("bytes_read", 0.0)
+    latency = fitted.coefficients.get("constant", 0.0)
+    return latency, math.inf if rate == 0.0 else 1.0 / rate, fitted
+
+
+def pooled(samples: Sequence[Samples]) -> Samples:
+    """Put the samples of several variants together."""
+    whole = Samples()
+    for each in samples:
+        whole.works += each.works
+        whole.seconds += each.seconds
+        whole.issue_seconds += each.issue_seconds
+    return whole
+
+
+def _table(values: dict[str, float]) -> dict[str, float]:
+    return {name: _rounded(value) for name, value in values.items()}
+
+
+def _rounded(value: float) -> float:
+    """Keep five digits: more would be noise, and long files."""
+    return float(f"{value:.5g}")

@@ -1,0 +1,219 @@
+"""Short training runs on made-up data that show each kernel as solvers use it.
+
+A kernel launched over and over on the same data finds it in the cache; a solver's launches do not,
+and pieces of NumPy between them cost as much. So the probes are runs: every kind of term, dense and
+sparse, both precisions, several shapes and memory limits, few rounds each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse
+
+from hetengine import engine
+from hetengine.config import DataConfig, ModeConfig, RunConfig, TopologyConfig
+from hetengine.data.dataset import Dataset
+from hetengine.device import Span
+from hetengine.problems.config import ProblemConfig
+from hetengine.record.recorder import Recorder
+from hetengine.solvers.config import DuhlConfig
+
+PROBLEMS = ("svm", "lasso", "logistic", "squared_hinge", "ridge")
+"""One for each kind of term; ridge is solved on the dual side."""
+
+_REGRESSION = ("lasso", "ridge")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of a made-up data set.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Examples and features.
+    density : float
+        Part of the entries that are stored; 1 means dense.
+    """
+
+    rows: int
+    columns: int
+    density: float = 1.0
+
+    @property
+    def sparse(self) -> bool:
+        """Whether it is stored as a sparse matrix."""
+        return self.density < 1.0
+
+
+SHAPES = (
+    Shape(4_000, 100),
+    Shape(20_000, 300),
+    Shape(3_000, 2_000),
+    Shape(60_000, 200),
+    Shape(5_000, 2_000, 0.02),
+    Shape(20_000, 5_000, 0.01),
+    Shape(40_000, 20_000, 0.003),
+)
+"""Shapes that calibration measures: 1.6 to 48 MB in single precision."""
+
+QUICK_SHAPES = (Shape(1_000, 40), Shape(1_500, 400, 0.02))
+"""Shapes to try calibration out with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One short run.
+
+    Attributes
+    ----------
+    shape : Shape
+        Of the data.
+    problem, selection, precision : str
+        As in a config.
+    memory_fraction : float
+        What the accelerators hold of the data.
+    rounds : int
+        Rounds until it stops.
+    """
+
+    shape: Shape
+    problem: str = "svm"
+    selection: str = "gap"
+    precision: str = "float32"
+    memory_fraction: float = 0.4
+    rounds: int = 8
+
+
+def plan(shapes: tuple[Shape, ...] = SHAPES) -> list[Probe]:
+    """Return the probes of a whole calibration.
+
+    Parameters
+    ----------
+    shapes : tuple of Shape
+        What to cover.
+    """
+    probes = []
+    for k, shape in enumerate(shapes):
+        for j, problem in enumerate(PROBLEMS):
+            fraction = (0.25, 0.5)[(k + j) % 2]
+            probes.append(Probe(shape, problem, memory_fraction=fraction))
+            probes.append(Probe(shape, problem, "host", rounds=4))
+        probes.append(Probe(shape, "svm", "all", memory_fraction=4.0))
+        probes.append(Probe(shape, PROBLEMS[k % 2], "random"))
+        probes.append(Probe(shape, PROBLEMS[(k + 1) % 2], "sequential", memory_fraction=0.25))
+        probes.append(Probe(shape, PROBLEMS[k % 2], "importance"))
+    middle = [shape for k, shape in enumerate(shapes) if k % 3 == 1 or len(shapes) < 3]
+    probes += [Probe(s, problem, precision="float64") for s in middle for problem in PROBLEMS]
+    return probes
+
+
+def spans_of(probes: list[Probe], topology: TopologyConfig) -> Iterator[tuple[Probe, list[Span]]]:
+    """Run probes for real, the same shapes one after another, and yield what each launched.
+
+    Parameters
+    ----------
+    probes : list of Probe
+        What to run.
+    topology : TopologyConfig
+        On which machine; it needs an accelerator.
+    """
+    made: tuple[Shape, str] | None = None
+    data: tuple[np.ndarray | scipy.sparse.csr_array, np.ndarray] | None = None
+    for probe in sorted(probes, key=lambda probe: (repr(probe.shape), probe.precision)):
+        if data is None or made != (probe.shape, probe.precision):
+            made, data = (probe.shape, probe.precision), make_data(probe.shape, probe.precision)
+        yield probe, run_probe(probe, topology, *data)
+
+
+def run_probe(
+    probe: Probe,
+    topology: TopologyConfig,
+    X: np.ndarray | scipy.sparse.csr_array,
+    score: np.ndarray,
+    mode: str = "execute",
+) -> list[Span]:
+    """Run one probe and return the commands of its training.
+
+    Parameters
+    ----------
+    probe : Probe
+        What to run.
+    topology : TopologyConfig
+        On which machine.
+    X, score : array
+        From `make_data`.
+    mode : {'execute', 'simulate'}
+        For real, or simulated.
+    """
+    recorder = Recorder()
+    y = score if probe.problem in _REGRESSION else np.where(score > 0, 1.0, -1.0)
+    engine.run(config_of(probe, topology, mode), recorder, Dataset("probe", X, y, None))
+    return recorder.spans
+
+
+def config_of(probe: Probe, topology: TopologyConfig, mode: str) -> RunConfig:
+    """Return the config of a probe; the share refreshed is fixed, so that iterates repeat."""
+    problem = ProblemConfig(probe.problem, lam=1e-3)
+    if probe.problem == "lasso":
+        problem = ProblemConfig("lasso", lam=None, lam_ratio=0.05)
+    if probe.problem == "ridge":
+        problem = replace(problem, side="dual")
+    return RunConfig(
+        problem=problem,
+        data=DataConfig("probe"),
+        topology=topology,
+        solver=DuhlConfig(selection=probe.selection, refresh="0.2"),
+        mode=ModeConfig(mode),
+        memory_fraction=probe.memory_fraction,
+        tol=1e-12,
+        max_rounds=probe.rounds,
+        precision=probe.precision,
+        progress="none",
+    )
+
+
+def make_data(
+    shape: Shape, precision: str, seed: int = 0
+) -> tuple[np.ndarray | scipy.sparse.csr_array, np.ndarray]:
+    """Draw examples, and a noisy linear score of them.
+
+    Parameters
+    ----------
+    shape : Shape
+        Sizes.
+    precision : {'float32', 'float64'}
+        Of the entries.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    X : ndarray or scipy.sparse.csr_array, shape (rows, columns)
+    score : ndarray of float64, shape (rows,)
+    """
+    rng = np.random.default_rng(seed)
+    if shape.sparse:
+        X = _sparse(shape, precision, rng)
+    else:
+        X = rng.standard_normal((shape.rows, shape.columns), np.float32).astype(precision)
+    truth = rng.standard_normal(shape.columns) * (rng.random(shape.columns) < 0.2)
+    score = np.asarray(X @ truth, dtype=np.float64)
+    return X, score + score.std() * rng.standard_normal(shape.rows)
+
+
+def _sparse(shape: Shape, precision: str, rng: np.random.Generator) -> scipy.sparse.csr_array:
+    """Rows of unequal length; columns drawn by a power law, as words are."""
+    mean = shape.density * shape.columns
+    lens = np.maximum(1, rng.poisson(mean * rng.gamma(2.0, 0.5, shape.rows)))
+    lens = np.minimum(lens, shape.columns)
+    popular = rng.random(int(lens.sum())) ** 2.0
+    columns = np.minimum((popular * shape.columns).astype(np.int64), shape.columns - 1)
+    rows = np.repeat(np.arange(shape.rows), lens)
+    values = rng.standard_normal(columns.size).astype(precision)
+    X = scipy.sparse.csr_array((values, (rows, columns)), shape=(shape.rows, shape.columns))
+    X.sum_duplicates()
+    return X

@@ -1,0 +1,1 @@
+"""Two runs side by side: where the time went in each, and by how much they differ."""

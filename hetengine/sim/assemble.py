@@ -1,0 +1,97 @@
+"""From a topology to simulated devices: one network, pools of cores, and a cost model each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hetengine.clock import VirtualClock
+from hetengine.device import Device, Observer
+from hetengine.errors import UsageError
+from hetengine.sim.cores import CorePool
+from hetengine.sim.cost import CostModel, KernelCosts
+from hetengine.sim.device import SimulatedDevice
+from hetengine.sim.fluid import FluidNetwork
+from hetengine.sim.fpga import FpgaCost
+from hetengine.sim.hybrid import open_real
+from hetengine.sim.loop import Loop
+from hetengine.sim.tier_cost import TierCost, matrix_tier
+from hetengine.topology import DeviceSpec, Topology
+
+Implementations = Mapping[str, Callable[..., Any]]
+
+
+def assemble(
+    topology: Topology,
+    clock: VirtualClock,
+    observe: Observer,
+    implementations: Callable[[DeviceSpec], Implementations],
+    numerics: bool,
+) -> list[Device]:
+    """Make every device of a topology.
+
+    Parameters
+    ----------
+    topology : Topology
+        With capacities in bytes.
+    clock : VirtualClock
+        The run's clock.
+    observe : callable
+        Receives the span of each command.
+    implementations : callable
+        Kernels that compute a device's numbers, by name.
+    numerics : bool
+        False skips kernels and copies.
+
+    Returns
+    -------
+    list of Device
+        In the order of the topology.
+
+    Raises
+    ------
+    UsageError
+        If a device is real and numerics are skipped.
+    BackendUnavailable
+        If the backend of a real device cannot run here.
+    """
+    network = FluidNetwork(clock)
+    for link in topology.links:
+        network.add_link(link)
+    loop = Loop(clock, topology) if topology.calibration else None
+    pools = {name: CorePool(clock, count) for name, count in topology.cores.items()}
+
+    def simulated(spec: DeviceSpec) -> Device:
+        kernels = implementations(spec)
+        cost: CostModel = KernelCosts()
+        if spec.fpga is not None:
+            cost = FpgaCost(spec)
+            kernels = {name: each for name, each in kernels.items() if cost.serves(name)}
+        tier = matrix_tier(topology.tiers_of(spec.name))
+        if tier is not None:
+            cost = TierCost(cost, tier, frozenset(kernels))
+        pool = None if spec.cores is None else pools[spec.cores]
+        return SimulatedDevice(
+            spec,
+            clock,
+            kernels,
+            network,
+            topology,
+            observe,
+            cost,
+            numerics=numerics,
+            loop=loop,
+            pool=pool,
+        )
+
+    def make(spec: DeviceSpec) -> Device:
+        if not spec.real:
+            return simulated(spec)
+        if not numerics:
+            raise UsageError(
+                f"topology: devices.{spec.name}.real=true computes, and mode=dry does not; use "
+                "mode=simulate"
+            )
+        return open_real(spec, clock, topology, observe, loop)
+
+    return [make(spec) for spec in topology.devices]

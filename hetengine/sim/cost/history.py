@@ -1,0 +1,123 @@
+"""Measured launches by size class: what was seen before is predicted as it was seen.
+
+A class holds launches of one kernel whose sizes are alike; classes are a quarter of an octave
+apart in flops, bytes and items, so that cache effects, which no regression on sizes can follow,
+stay where they were measured. As StarPU's history models, but with the median, and its deviation
+beside it (C. Augonnet et al., *StarPU*, CCPE 2011).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hetengine.device import Work
+from hetengine.errors import UsageError
+from hetengine.sim.cost.outliers import median_and_mad
+
+STEPS_PER_OCTAVE = 4.0
+"""Resolution of the classes."""
+
+REACH = 0.5
+"""Octaves within which a launch counts as one of a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeClass:
+    """Launches of about one size.
+
+    Attributes
+    ----------
+    work : Work
+        Their median work.
+    seconds, deviation_seconds : float
+        Median time, and median absolute deviation.
+    samples : int
+        How many were measured.
+    """
+
+    work: Work
+    seconds: float
+    deviation_seconds: float
+    samples: int
+
+    def line(self) -> str:
+        """Write it as one line of a topology file."""
+        work = self.work
+        sizes = (work.flops, work.bytes_read, work.bytes_written, work.items)
+        times = (self.seconds, self.deviation_seconds)
+        numbers = [*(f"{size:.6g}" for size in sizes), *(f"{time:.4e}" for time in times)]
+        return " ".join([*numbers, str(self.samples)])
+
+
+def read_line(line: str) -> SizeClass:
+    """Read what `SizeClass.line` wrote.
+
+    Raises
+    ------
+    UsageError
+        If it is not seven numbers.
+    """
+    try:
+        flops, read, written, items, seconds, deviation, samples = map(float, line.split())
+        work = Work(flops, read, written, int(items))
+    except ValueError as error:
+        raise UsageError(
+            f"topology: history line {line!r} must be seven numbers: flops bytes_read "
+            "bytes_written items seconds deviation samples; run hetengine calibrate again"
+        ) from error
+    return SizeClass(work, seconds, deviation, int(samples))
+
+
+def octaves(work: Work) -> tuple[float, ...]:
+    """Return the sizes of a launch on a logarithmic scale."""
+    sizes = (work.flops, work.bytes_read, work.bytes_written, float(work.items))
+    return tuple(math.log2(1.0 + size) for size in sizes)
+
+
+def classify(works: Sequence[Work], seconds: Sequence[float]) -> list[SizeClass]:
+    """Sort measurements into classes.
+
+    Parameters
+    ----------
+    works, seconds : sequence
+        Of one kernel on one device, outliers left out.
+    """
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for k, work in enumerate(works):
+        groups[tuple(round(STEPS_PER_OCTAVE * size) for size in octaves(work))].append(k)
+    return [
+        _summarise([works[k] for k in group], [seconds[k] for k in group])
+        for _, group in sorted(groups.items())
+    ]
+
+
+def _summarise(works: Sequence[Work], seconds: Sequence[float]) -> SizeClass:
+    middle, deviation = median_and_mad(seconds)
+    sizes = (
+        median_and_mad([getattr(work, name) for work in works])[0]
+        for name in ("flops", "bytes_read", "bytes_written", "items")
+    )
+    flops, read, written, items = sizes
+    return SizeClass(Work(flops, read, written, round(items)), middle, deviation, len(works))
+
+
+def nearest(classes: Iterable[SizeClass], work: Work) -> SizeClass | None:
+    """Return the class a launch belongs to, or None if all are out of reach.
+
+    Parameters
+    ----------
+    classes : iterable of SizeClass
+        Of the launch's kernel.
+    work : Work
+        The launch.
+    """
+    here = octaves(work)
+    best, distance = None, REACH
+    for each in classes:
+        away = max(abs(a - b) for a, b in zip(octaves(each.work), here, strict=True))
+        if away <= distance and (best is None or away < distance):
+            best, distance = each, away
+    return best

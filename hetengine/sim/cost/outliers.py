@@ -1,0 +1,52 @@
+"""Which measurements lie so far off that they would poison a fit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+CONSISTENT = 1.4826
+"""Standard deviation of a Gaussian over its median absolute deviation."""
+
+
+def median_and_mad(values: ArrayLike) -> tuple[float, float]:
+    """Return the median and the median absolute deviation from it.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        At least one number.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    middle = float(np.median(numbers))
+    return middle, float(np.median(np.abs(numbers - middle)))
+
+
+def outlying(values: ArrayLike, limit: float = 5.0, floor: float = 0.0) -> NDArray[np.bool_]:
+    """Mark values further from the median than ``limit`` robust standard deviations.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        Measurements, or residuals of a fit.
+    limit : float
+        Robust standard deviations (1.4826 MAD) that are still in.
+    floor : float
+        Least robust standard deviation; values that repeat exactly have none of their own.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True where the value is out; the value itself is kept by the caller.
+
+    Examples
+    --------
+    >>> outlying([1.0, 1.1, 0.9, 1.0, 40.0]).tolist()
+    [False, False, False, False, True]
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.size == 0:
+        return np.zeros(0, bool)
+    middle, mad = median_and_mad(numbers)
+    scale = max(CONSISTENT * mad, floor, np.finfo(np.float64).tiny)
+    return np.abs(numbers - middle) > limit * scale

@@ -1,0 +1,116 @@
+"""The command on tiny data: it measures, writes what a run can read, and the run says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import hetengine
+from hetengine.__main__ import main
+from hetengine.calibrate import measure as measuring
+from hetengine.calibrate.file import read_topology, write_topology
+from hetengine.calibrate.measure import measure
+from hetengine.calibrate.probes import Probe, Shape, make_data, plan, run_probe
+from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
+
+TINY, TINY_SPARSE = Shape(150, 12), Shape(120, 60, 0.05)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    probes = [
+        Probe(TINY, rounds=2),
+        Probe(TINY, "lasso", memory_fraction=0.9, rounds=2),
+        Probe(TINY_SPARSE, "logistic", memory_fraction=0.9, rounds=2),
+    ]
+    devices = {"host": DeviceConfig("host"), "accelerator": DeviceConfig()}
+    links = {"bus": LinkConfig(["host", "accelerator"], 1e10, 1e10)}
+    patch = pytest.MonkeyPatch()
+    with patch.context() as context:
+        context.setattr(measuring.micro, "COPY_BYTES", (256, 4096))
+        context.setattr(measuring.micro, "REPEATS", 2)
+        context.setattr(measuring.micro.copies, "__defaults__", ((256, 4096),))
+        context.setattr(measuring.micro.allocations, "__defaults__", (4096,))
+        context.setattr(measuring.micro.disk, "__defaults__", (None, 1 << 20))
+        topology, _ = measure(TopologyConfig("tiny", devices, links), probes, 1)
+    path = tmp_path_factory.mktemp("calibrate") / "tiny.yaml"
+    write_topology(path, topology)
+    return path
+
+
+def test_a_measured_topology_knows_kernels_links_and_the_machine(measured: Path) -> None:
+    topology = read_topology(measured)
+    host, card = topology.devices["host"], topology.devices["accelerator"]
+    assert {"dense_gaps/float32/hinge", "select/python/gap", "sparse_pack"} <= set(host.kernels)
+    assert {"dense_epoch/float32/penalty", "sparse_unpack"} <= set(card.kernels)
+    assert host.dispatch.notify_seconds > 0.0
+    assert card.dispatch.relay_seconds > 0.0
+    assert host.kind == card.kind == topology.links["bus"].kind == "measured"
+    about = topology.calibration
+    assert about is not None
+    assert {"python", "numpy"} <= set(about.versions)
+    for key, (low, high) in about.intervals.items():
+        assert 0.0 <= low <= high, key
+
+
+def test_a_simulated_run_says_where_its_times_come_from(measured: Path) -> None:
+    settings = ["mode=simulate", "progress=none", "max_rounds=2", "data=iris", "problem=ridge"]
+    found = hetengine.run([*settings, f"topology_file={measured}"]).summary["calibration"]
+    assert found["status"] == "CALIBRATED"
+    assert hetengine.run(settings).summary["calibration"]["status"] == "UNCALIBRATED"
+    executed = hetengine.run([*settings[1:], "mode=execute"]).summary
+    assert "calibration" not in executed
+
+
+def test_simulation_on_a_measured_topology_repeats_to_the_bit(measured: Path) -> None:
+    topology = read_topology(measured)
+    probe = Probe(TINY, rounds=2)
+    data = make_data(TINY, "float32")
+    first, second = (run_probe(probe, topology, *data, mode="simulate") for _ in range(2))
+    assert first == second
+
+
+def test_the_plan_covers_every_term_layout_and_precision() -> None:
+    probes = plan((TINY, TINY_SPARSE))
+    assert {p.problem for p in probes} == {"svm", "lasso", "logistic", "squared_hinge", "ridge"}
+    assert {p.selection for p in probes} >= {"gap", "host", "all", "random", "sequential"}
+    assert {(p.shape.sparse, p.precision) for p in probes} == {
+        (False, "float32"),
+        (False, "float64"),
+        (True, "float32"),
+        (True, "float64"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--passes", "0"], "--passes=0 must be at least 1"),
+        (["--passes", "x"], "invalid int value"),
+        (["--frobnicate"], "unrecognized arguments"),
+        (["topology=none_such"], "none_such"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["calibrate", "--out", str(tmp_path / "new.yaml"), *words]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+
+
+def test_a_file_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("precious")
+    assert main(["calibrate", "--out", str(path)]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert path.read_text() == "precious"
+
+
+def test_help_says_how_to_use_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "topology_file=FILE" in told
+    assert "UNCALIBRATED" in told
