@@ -71,7 +71,7 @@ def features_of(images: np.ndarray, weights: np.ndarray, offset: np.ndarray) -> 
 
 def main() -> None:
     """Write the matrix and the labels."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("cifar10", type=Path)
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()

@@ -24,7 +24,7 @@ from hetengine.registry import backend
 from hetengine.testing import Lab
 from hetengine.topology import DeviceSpec
 from hetengine_opencl.device import OpenClDevice
-from hetengine_opencl.launcher import build
+from hetengine_opencl.programs import build
 
 SUM = """
 __kernel void sum_wide(__global const float4 *restrict x, __global float *out, long count)
@@ -94,7 +94,7 @@ def gap_kernel(lab: Lab, columns: int, length: int, values: Any) -> Timed:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", type=int, default=0, help="as `hetengine devices` counts")
     parser.add_argument("--threads", type=int, default=1, help="cores of a CPU driver")
     parser.add_argument("--mebibytes", type=int, default=400)

@@ -131,7 +131,7 @@ def picture(chosen: dict[tuple[str, str], Run], path: Path) -> None:
 
 def main() -> None:
     """Print the table; write it and the picture."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("sweep", type=Path)
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()

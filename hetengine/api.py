@@ -142,7 +142,7 @@ def compose(words: Sequence[str]) -> RunConfig:
     try:
         with initialize_config_dir(conf_dir(), version_base="1.3"):
             composed: DictConfig = compose("run", list(words))
-            return run_config(composed)
+            return run_config(composed, words)
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(explain(error)) from error
 

@@ -89,7 +89,7 @@ def run_job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> tu
         The metric sweeps minimise; NaN for a failed job.
     """
     try:
-        settings = run_config(config)
+        settings = run_config(config, overrides)
         claim(directory)
         recorder = Recorder(make_progress(settings.progress, settings.tol))
         try:

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -268,8 +269,15 @@ def register_schema() -> None:
     ConfigStore.instance().store(name="run_schema", node=schema())
 
 
-def run_config(config: DictConfig) -> RunConfig:
+def run_config(config: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
     """Turn a composed config into plain dataclasses.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed.
+    overrides : sequence of str
+        What was typed; a topology file and words about the topology it replaces do not go together.
 
     Raises
     ------
@@ -285,10 +293,21 @@ def run_config(config: DictConfig) -> RunConfig:
     if not isinstance(value, RunConfig):
         raise TypeError(f"expected a config made from RunConfig, got {type(value).__name__}")
     if value.topology_file is not None:
+        _refuse_both(value.topology_file, overrides)
         value.topology = read_topology(Path(value.topology_file))
     check_data(value.data)
     value.topology.build()
     return value
+
+
+def _refuse_both(path: str, overrides: Sequence[str]) -> None:
+    """Refuse words that a topology file would make void."""
+    for word in overrides:
+        if word.lstrip("+~").startswith(("topology=", "topology.")):
+            raise UsageError(
+                f"{word} has no effect beside topology_file={path}; change the file or leave one "
+                "of the two out"
+            )
 
 
 def _refuse_additions(node: DictConfig, path: str) -> None:

@@ -60,6 +60,20 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
             dataset = load_dataset(config.data, np.dtype(config.precision), config.seed)
     with _phase(recorder, "problem"):
         problem, labels = _shape(config, dataset) if dry else _problem(config, dataset)
+    outcome, seconds = _train(config, problem, recorder)
+    summary = summarise(config, problem, dataset, outcome, recorder, seconds)
+    if dataset is not None and dataset.test is not None and not dry:
+        coef, intercept = problem.model(outcome.alpha, outcome.w)
+        name, score = score_on(coef, intercept, dataset.test, labels)
+        summary["test"] = {"name": dataset.test.name, "rows": dataset.test.rows, name: score}
+    summary["wall_seconds"] = time.perf_counter() - begun
+    return _result(problem, outcome, recorder, summary, labels, dry)
+
+
+def _train(
+    config: RunConfig, problem: CoordinateProblem, recorder: Recorder
+) -> tuple[Outcome, float]:
+    """Open the machine, train, and close it; return the outcome and the seconds on its clock."""
     topology = config.topology.build()
     topology = with_capacities(topology, problem.columns.nbytes, config.memory_fraction)
     machine = open_machine(topology, config.mode.name, recorder.observe, recorder.sample)
@@ -84,16 +98,9 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
         with threadpool_limits(1, "blas"):
             outcome = machine.clock.run(machine.clock.process(solver.train()))
         assert isinstance(outcome, Outcome)
-        seconds = monitor.seconds
+        return outcome, monitor.seconds
     finally:
         machine.close()
-    summary = summarise(config, problem, dataset, outcome, recorder, seconds)
-    if dataset is not None and dataset.test is not None and not dry:
-        coef, intercept = problem.model(outcome.alpha, outcome.w)
-        name, score = score_on(coef, intercept, dataset.test, labels)
-        summary["test"] = {"name": dataset.test.name, "rows": dataset.test.rows, name: score}
-    summary["wall_seconds"] = time.perf_counter() - begun
-    return _result(problem, outcome, recorder, summary, labels, dry)
 
 
 @contextmanager

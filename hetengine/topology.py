@@ -290,8 +290,11 @@ class Topology:
 
     def _leaving(self, here: str) -> list[tuple[LinkSpec, str, Direction]]:
         """Return the links at a place, with the other end and the direction towards it."""
-        ways: list[tuple[LinkSpec, str, Direction]]
-        ways = [(link, link.ends[1], "up") for link in self.links if link.ends[0] == here]
-        back: list[tuple[LinkSpec, str, Direction]]
-        back = [(link, link.ends[0], "down") for link in self.links if link.ends[1] == here]
-        return ways + back
+        ways: list[tuple[LinkSpec, str, Direction]] = []
+        for link in self.links:
+            first, second = link.ends
+            if here == first:
+                ways.append((link, second, "up"))
+            elif here == second:
+                ways.append((link, first, "down"))
+        return ways

@@ -47,7 +47,7 @@ class CupyKernel:
 
     def __init__(self, name: str, launcher: CudaLauncher) -> None:
         self.name = name
-        self.recipe = recipe(name, launcher)
+        self.recipe: Any = recipe(name, launcher)
         self._launcher = launcher
 
     def __call__(self, *args: Any) -> Any:

@@ -16,8 +16,9 @@ from hetengine.errors import UsageError, did_you_mean
 from hetengine.threaded import COMPUTE, DOWN, UP, ThreadedDevice, Timed
 from hetengine.topology import DeviceSpec
 from hetengine_kernels import Profile, recipe, recipe_names
-from hetengine_opencl.launcher import ClLauncher, Programs
+from hetengine_opencl.launcher import ClLauncher
 from hetengine_opencl.memory import ClMemory, Pool
+from hetengine_opencl.programs import Programs
 
 _SECONDS = 1e-9
 
@@ -39,6 +40,7 @@ class ClKernel:
 
     def __call__(self, *args: Any) -> Any:
         """Launch what the verb takes, wait for it, and time it by the device's clock."""
+        self._run.begin()
         value = self._recipe(*args)
         self._run.finish()
         seconds = self._run.spent()

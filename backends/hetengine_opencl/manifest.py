@@ -28,7 +28,7 @@ import pyopencl as cl
 from hetengine.errors import DataError, DeviceFailure, UsageError, did_you_mean
 from hetengine_kernels import PROGRAMS, Profile, signatures
 from hetengine_opencl.arguments import PROBES, complaint, wrong_answer
-from hetengine_opencl.launcher import build
+from hetengine_opencl.programs import build
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from hetengine_kernels import Profile
 from hetengine_opencl.backend import profile_of
 from hetengine_opencl.device import OpenClDevice
 from hetengine_opencl.found import choose, part_of, probed
-from hetengine_opencl.launcher import Programs, SourcePrograms
 from hetengine_opencl.manifest import BinaryPrograms, read_manifest
+from hetengine_opencl.programs import Programs, SourcePrograms
 
 _FLOAT_ATOMICS = "cl_ext_float_atomics"
 

@@ -66,7 +66,7 @@ def _run(device: Any) -> Probe:
     import pyopencl as cl
 
     from hetengine_kernels import Profile
-    from hetengine_opencl.launcher import SourcePrograms
+    from hetengine_opencl.programs import SourcePrograms
 
     context = cl.Context([device])
     properties = cl.command_queue_properties.PROFILING_ENABLE

@@ -113,7 +113,9 @@ def copy_cost(samples: Samples) -> tuple[float, float, Fit]:
     fitted = fit(sizes, samples.seconds)
     rate = fitted.coefficients.get("bytes_read", 0.0)
     latency = fitted.coefficients.get("constant", 0.0)
-    return latency, math.inf if rate == 0.0 else 1.0 / rate, fitted
+    # Transfers that all cost the same say how fast the link is at least.
+    fastest = max(w.bytes_read / s for w, s in zip(sizes, samples.seconds, strict=True))
+    return latency, 1.0 / rate if rate > 0.0 else fastest, fitted
 
 
 def pooled(samples: Sequence[Samples]) -> Samples:

@@ -40,9 +40,6 @@ def summarise(
     seconds : float
         Length of the run on its clock.
     """
-    certificate = outcome.certificate
-    coef, _ = problem.model(outcome.alpha, outcome.w)
-    columns = problem.columns
     return {
         "mode": config.mode.name,
         "solver": config.solver.name,
@@ -54,15 +51,29 @@ def summarise(
             "name": dataset.name if dataset else config.data.name,
             "rows": problem.rows,
             "columns": problem.features,
-            "nnz": dataset.nnz if dataset else columns.nnz,
-            "nbytes": columns.nbytes,
+            "nnz": dataset.nnz if dataset else problem.columns.nnz,
+            "nbytes": problem.columns.nbytes,
         },
         "topology": config.topology.name,
         **_trust(config),
         "seed": config.seed,
         "tol": config.tol,
-        "status": outcome.status,
         "seconds": seconds,
+        **_ending(problem, outcome),
+        "bytes_host_to_device": recorder.bytes_up,
+        "bytes_device_to_host": recorder.bytes_down,
+        "phases": recorder.phases(),
+        "messages": list(recorder.messages),
+        "versions": versions(),
+    }
+
+
+def _ending(problem: CoordinateProblem, outcome: Outcome) -> dict[str, Any]:
+    """Say how it ended, and what the certificate says of the model."""
+    certificate = outcome.certificate
+    coef, _ = problem.model(outcome.alpha, outcome.w)
+    return {
+        "status": outcome.status,
         "rounds": outcome.rounds,
         "objective": certificate.objective,
         "duality_gap": certificate.gap,
@@ -70,11 +81,6 @@ def summarise(
         "certificate": certificate.kind,
         "nnz_coef": int(np.count_nonzero(coef)),
         "nnz_alpha": int(np.count_nonzero(outcome.alpha)),
-        "bytes_host_to_device": recorder.bytes_up,
-        "bytes_device_to_host": recorder.bytes_down,
-        "phases": recorder.phases(),
-        "messages": list(recorder.messages),
-        "versions": versions(),
     }
 
 

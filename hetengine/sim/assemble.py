@@ -94,4 +94,11 @@ def assemble(
             )
         return open_real(spec, clock, topology, observe, loop)
 
-    return [make(spec) for spec in topology.devices]
+    made: list[Device] = []
+    try:
+        made.extend(make(spec) for spec in topology.devices)
+    except BaseException:
+        for device in made:
+            device.close()
+        raise
+    return made

@@ -141,8 +141,8 @@ class Copy(Command):
         source.device.leases.take((source,))
 
     def issue(self, loop: Loop) -> float:
-        """Hand it over at the cost of its link."""
-        return loop.issue_copy(self.route[0][0])
+        """Hand it over at the cost of its links, one after the other."""
+        return max(loop.issue_copy(name) for name, _ in self.route)
 
     def begin(self) -> None:
         """Copy the bytes and hand ``done`` to the network, which fires it."""

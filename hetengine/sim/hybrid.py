@@ -166,7 +166,7 @@ class RealDevice(Device):
             self._wall,
             lambda: self.inner.copy(destination, source, category=category),
             Work(bytes_read=nbytes, bytes_written=nbytes),
-            lambda loop: loop.issue_copy(route[0][0].name),
+            lambda loop: max(loop.issue_copy(link.name) for link, _ in route),
         )
         return self._queues[direction].submit(command, after)
 

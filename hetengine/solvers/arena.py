@@ -128,12 +128,7 @@ def plan_arena(
     sparse = columns.layout == "sparse"
     real = columns.dtype.itemsize
     longest = _longest(columns)
-    whole = Arena(sparse, columns.count, columns.nnz, 0, real)
-    most = max(_STAGING_MOST_BYTES, (capacity_bytes or 0) // _STAGING_LARGE_SHARE)
-    staging = min(most, whole.shipment_bytes(columns.count, columns.nnz))
-    if capacity_bytes is not None:
-        staging = min(staging, capacity_bytes // _STAGING_SHARE)
-    staging = _aligned(max(staging, whole.shipment_bytes(1, longest)))
+    staging = _staging_bytes(columns, capacity_bytes)
     fixed = STAGING_AREAS * staging + columns.length * real
     state = _STATE_REALS * real + 4 + (12 if sparse else 0)
     element = element_bytes(columns)
@@ -152,13 +147,31 @@ def plan_arena(
     if not sparse:
         slots = min(columns.count, budget // (state + longest * element))
         return Arena(False, slots, slots * columns.length, staging, real)
+    slots, elements = _divide(columns, budget, state, budget - least * element)
+    return Arena(True, slots, elements, staging, real)
+
+
+def _staging_bytes(columns: Columns, capacity_bytes: int | None) -> int:
+    """Size of one staging area: a small share of the capacity, but room for any one column."""
+    sparse = columns.layout == "sparse"
+    whole = Arena(sparse, columns.count, columns.nnz, 0, columns.dtype.itemsize)
+    most = max(_STAGING_MOST_BYTES, (capacity_bytes or 0) // _STAGING_LARGE_SHARE)
+    staging = min(most, whole.shipment_bytes(columns.count, columns.nnz))
+    if capacity_bytes is not None:
+        staging = min(staging, capacity_bytes // _STAGING_SHARE)
+    return _aligned(max(staging, whole.shipment_bytes(1, _longest(columns))))
+
+
+def _divide(columns: Columns, budget: int, state: int, most_state: int) -> tuple[int, int]:
+    """Divide a budget between the state of slots and the elements of sparse columns."""
+    element = element_bytes(columns)
     mean = columns.nnz / max(columns.count, 1)
     slots = min(columns.count, int(_SLOT_HEADROOM * budget / (state + mean * element)) + 1)
-    slots = min(slots, (budget - least * element) // state)
+    slots = min(slots, most_state // state)
     elements = min(columns.nnz, (budget - slots * state) // element)
     if elements == columns.nnz:
         slots = min(columns.count, (budget - elements * element) // state)
-    return Arena(True, slots, elements, staging, real)
+    return slots, elements
 
 
 def stay_within(lens: np.ndarray, slots: int, elements: int) -> int:

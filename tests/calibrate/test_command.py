@@ -14,7 +14,7 @@ from hetengine.calibrate.measure import measure
 from hetengine.calibrate.probes import Probe, Shape, make_data, plan, run_probe
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
 
-TINY, TINY_SPARSE = Shape(150, 12), Shape(120, 60, 0.05)
+TINY, TINY_SPARSE = Shape(300, 20), Shape(300, 120, 0.05)
 
 
 @pytest.fixture(scope="module")

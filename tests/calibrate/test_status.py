@@ -39,7 +39,7 @@ def test_what_is_not_measured_says_what_to_type() -> None:
 
 def test_a_date_without_a_zone_is_taken_as_utc_and_nonsense_is_refused() -> None:
     assert judge(Calibration("2026-11-20", HERE), HERE, NOW)[0] == "CALIBRATED"
-    with pytest.raises(UsageError, match="calibration.date"):
+    with pytest.raises(UsageError, match=r"calibration\.date"):
         judge(Calibration("yesterday", HERE), HERE, NOW)
 
 

@@ -24,7 +24,7 @@ from hetengine_kernels import Profile, program_source, signatures
 from hetengine_opencl import OpenClBackend
 from hetengine_opencl.arguments import complaint
 from hetengine_opencl.found import found
-from hetengine_opencl.launcher import SourcePrograms
+from hetengine_opencl.programs import SourcePrograms
 
 SPEC = DeviceSpec("card", backend="opencl")
 REAL = np.dtype(np.float32)
@@ -102,7 +102,8 @@ def test_another_number_of_arguments_is_refused(write: Write) -> None:
 
 
 def test_another_size_of_number_is_refused(write: Write) -> None:
-    other = program_source("dense").replace("int kind, SCALAR bound", "INDEX kind, SCALAR bound", 1)
+    tail = "SCALAR bound,\n    GLOBAL REAL *RESTRICT u"
+    other = program_source("dense").replace(f"int kind, {tail}", f"INDEX kind, {tail}")
     path = write({"dense": binary_of(other)})
     told = r"dense_gaps: argument 9 \(kind\) does not take a int"
     with pytest.raises(UsageError, match=told):
@@ -115,13 +116,15 @@ def test_another_type_of_array_is_refused_where_the_driver_tells() -> None:
     device = found()[0].device
     # A program out of the binding's cache is a binary, which may not tell: make it a new one.
     other = f"/* {uuid.uuid4()} */\n{program_source('dense')}"
-    other = other.replace("const INDEX *RESTRICT ids", "const int *ids", 1)
+    head, kernel_name, body = other.partition("dense_square_norms(")
+    body = body.replace("const INDEX *RESTRICT ids", "const int *RESTRICT ids", 1)
     programs = SourcePrograms(cl.Context([device]), Profile.cpu(1))
     words = [f"-D{key}={value}" for key, value in Profile.cpu(1).defines("dense", REAL).items()]
-    kernel = cl.Kernel(programs.compile(other, ["-cl-kernel-arg-info", *words]), "dense_gaps")
-    signature = signatures("dense")["dense_gaps"]
+    built = programs.compile(head + kernel_name + body, ["-cl-kernel-arg-info", *words])
+    signature = signatures("dense")["dense_square_norms"]
+    kernel = cl.Kernel(built, signature.name)
     told = complaint(kernel, signature, REAL, np.dtype(np.float64))
-    assert told == "kernel dense_gaps: argument 2 (ids) is int*, must be long*"
+    assert told == "kernel dense_square_norms: argument 2 (ids) is int*, must be long*"
 
 
 def test_another_precision_is_refused(write: Write) -> None:

@@ -9,6 +9,7 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hetengine.api import compose
 from hetengine.config import DeviceConfig, LinkConfig, TierConfig, TopologyConfig
@@ -22,14 +23,18 @@ from hetengine.record.trace import write_trace
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def two_cards(**options) -> TopologyConfig:
+def two_cards(**options: Any) -> TopologyConfig:
     """Two cards behind one switch; the cards' slots are faster than the way to the host."""
-    rates = {
+    rates: dict[str, Any] = {
         "bandwidth_bytes_per_second": 100.0,
         "flops_per_second": 10.0,
         "launch_seconds": 1.0,
     }
-    slot = {"up_bytes_per_second": 80.0, "down_bytes_per_second": 80.0, "latency_seconds": 0.25}
+    slot: dict[str, Any] = {
+        "up_bytes_per_second": 80.0,
+        "down_bytes_per_second": 80.0,
+        "latency_seconds": 0.25,
+    }
     return TopologyConfig(
         "switched",
         {

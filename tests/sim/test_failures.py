@@ -115,7 +115,7 @@ def break_kernel(
     calls, lock = [0], threading.Lock()
 
     def implementations(self: NumpyBackend, threads: int = 1):
-        table = original(self, threads)
+        table = dict(original(self, threads))
 
         def raising(*args):
             with lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,10 @@ from tests.sim.pipearch import BOARDS, EPOCHS, FEATURES, LINE_BYTES, SAMPLES
 SLR = Resources(lut=1000, ff=2000, dsp=100, bram=50, uram=10)
 
 
-def fpga(**options) -> Fpga:
+def fpga(**options: Any) -> Fpga:
     unit = Unit(["dense_epoch"], {"slr0": 1}, Resources(lut=300, dsp=20), item_cycles=10, depth=100)
     mover = Unit(["dense_unpack", "sparse_*"], {"slr0": 1}, Resources(lut=100))
-    settings = {"reconfigure_seconds": 2.0, "utilisation": 0.8} | options
+    settings: dict[str, Any] = {"reconfigure_seconds": 2.0, "utilisation": 0.8} | options
     designs = {"train": Design({"dense": unit}), "move": Design({"mover": mover}, clock_hz=2e8)}
     return Fpga(1e8, 4, 6.4e9, {"slr0": SLR, "slr1": SLR}, designs, **settings)
 
