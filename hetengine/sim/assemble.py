@@ -55,50 +55,74 @@ def assemble(
     BackendUnavailable
         If the backend of a real device cannot run here.
     """
-    network = FluidNetwork(clock)
-    for link in topology.links:
-        network.add_link(link)
-    loop = Loop(clock, topology) if topology.calibration else None
-    pools = {name: CorePool(clock, count) for name, count in topology.cores.items()}
-
-    def simulated(spec: DeviceSpec) -> Device:
-        kernels = implementations(spec)
-        cost: CostModel = KernelCosts()
-        if spec.fpga is not None:
-            cost = FpgaCost(spec)
-            kernels = {name: each for name, each in kernels.items() if cost.serves(name)}
-        tier = matrix_tier(topology.tiers_of(spec.name))
-        if tier is not None:
-            cost = TierCost(cost, tier, frozenset(kernels))
-        pool = None if spec.cores is None else pools[spec.cores]
-        return SimulatedDevice(
-            spec,
-            clock,
-            kernels,
-            network,
-            topology,
-            observe,
-            cost,
-            numerics=numerics,
-            loop=loop,
-            pool=pool,
-        )
-
-    def make(spec: DeviceSpec) -> Device:
-        if not spec.real:
-            return simulated(spec)
-        if not numerics:
-            raise UsageError(
-                f"topology: devices.{spec.name}.real=true computes, and mode=dry does not; use "
-                "mode=simulate"
-            )
-        return open_real(spec, clock, topology, observe, loop)
-
+    parts = _Parts(topology, clock, observe, implementations, numerics)
     made: list[Device] = []
     try:
-        made.extend(make(spec) for spec in topology.devices)
+        made.extend(parts.make(spec) for spec in topology.devices)
     except BaseException:
         for device in made:
             device.close()
         raise
     return made
+
+
+class _Parts:
+    """What the devices of one machine have in common."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        clock: VirtualClock,
+        observe: Observer,
+        implementations: Callable[[DeviceSpec], Implementations],
+        numerics: bool,
+    ) -> None:
+        self._topology = topology
+        self._clock = clock
+        self._observe = observe
+        self._implementations = implementations
+        self._numerics = numerics
+        self._network = FluidNetwork(clock)
+        for link in topology.links:
+            self._network.add_link(link)
+        self._loop = Loop(clock, topology) if topology.calibration else None
+        self._pools = {name: CorePool(clock, count) for name, count in topology.cores.items()}
+
+    def make(self, spec: DeviceSpec) -> Device:
+        """Make one device, simulated or real."""
+        if not spec.real:
+            return self._simulated(spec)
+        if not self._numerics:
+            raise UsageError(
+                f"topology: devices.{spec.name}.real=true computes, and mode=dry does not; use "
+                "mode=simulate"
+            )
+        return open_real(spec, self._clock, self._topology, self._observe, self._loop)
+
+    def _simulated(self, spec: DeviceSpec) -> Device:
+        kernels, cost = self._costs(spec, self._implementations(spec))
+        return SimulatedDevice(
+            spec,
+            self._clock,
+            kernels,
+            self._network,
+            self._topology,
+            self._observe,
+            cost,
+            numerics=self._numerics,
+            loop=self._loop,
+            pool=None if spec.cores is None else self._pools[spec.cores],
+        )
+
+    def _costs(
+        self, spec: DeviceSpec, kernels: Implementations
+    ) -> tuple[Implementations, CostModel]:
+        """Return the kernels a device has, and what they cost."""
+        cost: CostModel = KernelCosts()
+        if spec.fpga is not None:
+            cost = FpgaCost(spec)
+            kernels = {name: each for name, each in kernels.items() if cost.serves(name)}
+        tier = matrix_tier(self._topology.tiers_of(spec.name))
+        if tier is not None:
+            cost = TierCost(cost, tier, frozenset(kernels))
+        return kernels, cost
