@@ -55,7 +55,14 @@ def test_a_measured_topology_knows_kernels_links_and_the_machine(measured: Path)
 
 
 def test_a_simulated_run_says_where_its_times_come_from(measured: Path) -> None:
-    settings = ["mode=simulate", "progress=none", "max_rounds=2", "data=iris", "problem=ridge"]
+    settings = [
+        "mode=simulate",
+        "progress=none",
+        "max_rounds=2",
+        "memory_fraction=4",
+        "data=diabetes",
+        "problem=ridge",
+    ]
     found = hetengine.run([*settings, f"topology_file={measured}"]).summary["calibration"]
     assert found["status"] == "CALIBRATED"
     assert hetengine.run(settings).summary["calibration"]["status"] == "UNCALIBRATED"

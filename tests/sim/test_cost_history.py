@@ -32,7 +32,7 @@ def test_sizes_alike_make_one_class_with_their_median() -> None:
 
 
 def test_the_nearest_class_within_half_an_octave_counts() -> None:
-    classes = [SizeClass(work(1000), 1.0, 0.0, 1), SizeClass(work(1500), 2.0, 0.0, 1)]
+    classes = [SizeClass(work(1000), 1.0, 0.0, 3), SizeClass(work(1500), 2.0, 0.0, 3)]
     for items, seconds in ((1000, 1.0), (1100, 1.0), (1450, 2.0), (2000, 2.0)):
         found = nearest(classes, work(items))
         assert found is not None
@@ -40,3 +40,7 @@ def test_the_nearest_class_within_half_an_octave_counts() -> None:
     assert nearest(classes, work(500)) is None
     assert nearest(classes, work(3000)) is None
     assert nearest([], work(1000)) is None
+
+
+def test_a_class_of_too_few_measurements_does_not_count() -> None:
+    assert nearest([SizeClass(work(1000), 1.0, 0.0, 2)], work(1000)) is None

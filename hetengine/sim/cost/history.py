@@ -1,6 +1,6 @@
 """Measured launches by size class: what was seen before is predicted as it was seen.
 
-A class holds launches of one kernel whose sizes are alike; classes are a quarter of an octave
+A class holds launches of one kernel whose sizes are alike; classes are half an octave
 apart in flops, bytes and items, so that cache effects, which no regression on sizes can follow,
 stay where they were measured. As StarPU's history models, but with the median, and its deviation
 beside it (C. Augonnet et al., *StarPU*, CCPE 2011).
@@ -17,8 +17,11 @@ from hetengine.device import Work
 from hetengine.errors import UsageError
 from hetengine.sim.cost.outliers import median_and_mad
 
-STEPS_PER_OCTAVE = 4.0
+STEPS_PER_OCTAVE = 2.0
 """Resolution of the classes."""
+
+LEAST_SAMPLES = 3
+"""Measurements below which a class is left to the regression: one may be a spike."""
 
 REACH = 0.5
 """Octaves within which a launch counts as one of a class."""
@@ -105,7 +108,7 @@ def _summarise(works: Sequence[Work], seconds: Sequence[float]) -> SizeClass:
 
 
 def nearest(classes: Iterable[SizeClass], work: Work) -> SizeClass | None:
-    """Return the class a launch belongs to, or None if all are out of reach.
+    """Return the class a launch belongs to, or None if all are out of reach or too thin.
 
     Parameters
     ----------
@@ -117,6 +120,8 @@ def nearest(classes: Iterable[SizeClass], work: Work) -> SizeClass | None:
     here = octaves(work)
     best, distance = None, REACH
     for each in classes:
+        if each.samples < LEAST_SAMPLES:
+            continue
         away = max(abs(a - b) for a, b in zip(octaves(each.work), here, strict=True))
         if away <= distance and (best is None or away < distance):
             best, distance = each, away
