@@ -135,7 +135,8 @@ def test_no_job_ends_early_and_no_core_works_overtime(
         assert end - start >= seconds * (1 - 1e-9) - ROUNDING_SECONDS
     work = sum(seconds * threads for _, seconds, threads in jobs)
     if max(threads for *_, threads in jobs) <= cores:
-        assert (max(ends) - min(start for start, *_ in jobs)) * cores >= work * (1 - 1e-9) - ROUNDING_SECONDS
+        length = max(ends) - min(start for start, *_ in jobs)
+        assert length * cores >= work * (1 - 1e-9) - ROUNDING_SECONDS
 
 
 def test_host_kernels_share_the_cores_of_their_socket() -> None:
