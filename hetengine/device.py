@@ -177,8 +177,35 @@ class HostFunction:
         return self.function(*args)
 
 
-WorkOf = Work | Callable[[Any], Work]
+@dataclass(frozen=True, slots=True)
+class LateWork:
+    """Work whose amount follows from a launch's result.
+
+    Attributes
+    ----------
+    nominal : Work
+        What can be said before: items and variant.
+    of : callable
+        The work, from the result.
+    """
+
+    nominal: Work
+    of: Callable[[Any], Work]
+
+    def __call__(self, result: Any) -> Work:
+        """Return the work of a launch with this result."""
+        return self.of(result)
+
+
+WorkOf = Work | LateWork | Callable[[Any], Work]
 """The work of a launch, or a function of the launch's result where the amount depends on values."""
+
+
+def known_work(work: WorkOf) -> Work | None:
+    """Return what is known of a launch's work before it runs."""
+    if isinstance(work, LateWork):
+        return work.nominal
+    return work if isinstance(work, Work) else None
 
 
 class Device(abc.ABC):

@@ -6,6 +6,7 @@ posts their completion to the wall clock. A backend supplies storage, transfer a
 
 from __future__ import annotations
 
+import abc
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -97,13 +98,13 @@ class ThreadedDevice(Device):
         self._queues = {name: _Queue(f"{spec.name}.{name}") for name in (COMPUTE, UP, DOWN)}
         self._closed = False
 
+    @abc.abstractmethod
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         """Return zeroed native storage."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def transfer(self, destination: Buffer, source: Buffer) -> Timed | None:
         """Copy between this device and another and return when it is done."""
-        raise NotImplementedError
 
     def alloc(self, label: str, shape: int | tuple[int, ...], dtype: DTypeLike) -> Buffer:
         """Reserve zeroed memory, counted against the capacity."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.calibrate.spec import Dispatch, KernelCost
 from hetengine.device import Work
-from hetengine.sim.cost.history import classify
+from hetengine.sim.cost.history import class_of, classify
 from hetengine.sim.cost.outliers import outlying
 from hetengine.sim.cost.regression import Fit, fit, predict
 
+_ACCIDENTS = 0.005
 _LAGS = ("start_seconds", "next_seconds", "relay_seconds", "notify_seconds")
 _FLOOR_SECONDS = 1e-3  # five times that is how long Python may keep a thread waiting
 
@@ -47,7 +49,18 @@ def kernel_cost(samples: Samples, *, history: bool = True) -> KernelCost:
     fitted = fit(samples.works, samples.seconds)
     kept = np.flatnonzero(~fitted.outliers)
     works = [samples.works[k] for k in kept]
-    classes = classify(works, [samples.seconds[k] for k in kept]) if history else []
+    modelled = [predict(fitted.coefficients, work) for work in samples.works]
+    pause = pauses(samples.seconds, modelled)
+    lines = []
+    if history:
+        classes = classify(works, [samples.seconds[k] for k in kept])
+        typical_seconds = {class_of(each.work): each.seconds for each in classes}
+        seen = [
+            typical_seconds.get(class_of(work), seconds)
+            for work, seconds in zip(samples.works, modelled, strict=True)
+        ]
+        factor = pauses(samples.seconds, seen)
+        lines = [replace(each, seconds=factor * each.seconds).line() for each in classes]
     issue, item = _issue(samples)
     ratios = fitted.ratios[kept]
     return KernelCost(
@@ -55,13 +68,41 @@ def kernel_cost(samples: Samples, *, history: bool = True) -> KernelCost:
         outliers=int(fitted.outliers.sum()),
         spread=_rounded(float(np.median(np.abs(ratios - 1.0)))),
         interval=[_rounded(float(q)) for q in np.percentile(ratios, [5, 95])],
-        coefficients=_table(fitted.coefficients),
+        coefficients=_table({name: pause * rate for name, rate in fitted.coefficients.items()}),
         lower=_table(fitted.lower),
         upper=_table(fitted.upper),
-        history=[each.line() for each in classes],
+        history=lines,
         issue_seconds=issue,
         issue_item_seconds=item,
     )
+
+
+def pauses(measured: Sequence[float], modelled: Sequence[float]) -> float:
+    """Return by how much launches take longer in sum than their typical time would have it.
+
+    Medians and fits of them know nothing of the pauses that hit one launch in twenty (the
+    interpreter's lock, a core taken away), but a makespan has them all. The few longest, at least
+    one, are taken for accidents and left out, so that one spike cannot poison the factor.
+
+    Parameters
+    ----------
+    measured, modelled : sequence of float
+        Seconds of each launch, at least one.
+
+    Returns
+    -------
+    float
+        Measured over modelled seconds in sum.
+
+    Examples
+    --------
+    >>> pauses([1.0, 1.0, 1.0, 2.0, 500.0], [1.0] * 5)
+    1.25
+    """
+    seen, expected = np.asarray(measured), np.asarray(modelled)
+    accidents = min(max(1, round(_ACCIDENTS * seen.size)), seen.size - 1)
+    kept = np.argsort(seen - expected)[: seen.size - accidents]
+    return float(seen[kept].sum() / expected[kept].sum())
 
 
 def _issue(samples: Samples) -> tuple[float, float]:
@@ -115,7 +156,8 @@ def copy_cost(samples: Samples) -> tuple[float, float, Fit]:
     latency = fitted.coefficients.get("constant", 0.0)
     # Transfers that all cost the same say how fast the link is at least.
     fastest = max(w.bytes_read / s for w, s in zip(sizes, samples.seconds, strict=True))
-    return latency, 1.0 / rate if rate > 0.0 else fastest, fitted
+    pause = pauses(samples.seconds, [predict(fitted.coefficients, size) for size in sizes])
+    return pause * latency, (1.0 / rate if rate > 0.0 else fastest) / pause, fitted
 
 
 def pooled(samples: Sequence[Samples]) -> Samples:

@@ -12,7 +12,7 @@ from hetengine.device import Span, Work
 from hetengine.sim.cost.lookup import key_of
 
 _SAME = 1e-9
-_PROMPT_SECONDS = 2e-3  # beyond that a queue waited for something else
+_PROMPT_SECONDS = 5e-3  # beyond that a queue waited for something else
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hetengine.device import Buffer, HostFunction, Kernel, Work, WorkOf
+from hetengine.device import Buffer, HostFunction, Kernel, Work, WorkOf, known_work
 from hetengine.errors import UsageError
 from hetengine.sim.fluid import Hop
 from hetengine.sim.loop import Loop
@@ -61,9 +61,7 @@ class Launch(Command):
 
     def issue(self, loop: Loop) -> float:
         """Hand it over at the cost of its kernel."""
-        work = self.work_of
-        known = work if isinstance(work, Work) else None
-        return loop.issue_launch(self.device.name, self.kernel.name, known)
+        return loop.issue_launch(self.device.name, self.kernel.name, known_work(self.work_of))
 
     def begin(self) -> float | None:
         """Compute the result, and from it the work and its cost."""

@@ -15,7 +15,7 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.clock import VirtualClock, WallClock
-from hetengine.device import Buffer, Device, Event, Kernel, Observer, Work, WorkOf
+from hetengine.device import Buffer, Device, Event, Kernel, Observer, Work, WorkOf, known_work
 from hetengine.registry import backend
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import Command, CommandQueue, Promise, all_ended
@@ -134,7 +134,7 @@ class RealDevice(Device):
         category: str = "compute",
     ) -> Event:
         """Enqueue a kernel on the compute queue."""
-        known = work if isinstance(work, Work) else None
+        known = known_work(work)
         command = _RealCommand(
             Promise(self.clock, kernel.name),
             category,

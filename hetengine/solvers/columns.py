@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from hetengine.device import Buffer, Device, Event, HostFunction, Work
+from hetengine.device import Buffer, Device, Event, HostFunction, LateWork, Work
 from hetengine.problems import CoordinateProblem
 from hetengine.problems.matrix import Columns, DenseColumns, SparseColumns
 from hetengine.solvers import work
@@ -134,7 +134,8 @@ class HostColumns:
         """Let a policy decide on the host's queue, where numerics are skipped, too."""
         kernel = HostFunction("select", function, decides=True)
 
-        def amount(swap: Swap) -> Work:
-            return work.ranking_work(self.lens.size, swap.ranked, f"python/{policy}")
+        def amount(ranked: int) -> Work:
+            return work.ranking_work(self.lens.size, ranked, f"python/{policy}")
 
-        return self.host.launch(kernel, (), amount, category="select")
+        late = LateWork(amount(0), lambda swap: amount(swap.ranked))
+        return self.host.launch(kernel, (), late, category="select")

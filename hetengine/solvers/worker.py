@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from hetengine.device import Device, Event, Work
+from hetengine.device import Device, Event, LateWork, Work
 from hetengine.errors import DeviceFailure
 from hetengine.problems import CoordinateProblem
 from hetengine.solvers.arena import element_bytes
@@ -137,7 +137,8 @@ class Worker(abc.ABC):
                 count, elements, moved, self.element_bytes, self.real.itemsize, self.variant
             )
 
-        return self.watch(self.device.launch(self._epoch, args, amount, category="solve"))
+        late = LateWork(amount(None), amount)
+        return self.watch(self.device.launch(self._epoch, args, late, category="solve"))
 
     def solve(self, limits: Limits, sigma: float, bound: float) -> Process:
         """Descend on the block until its gap has fallen far enough; yields an event per epoch."""

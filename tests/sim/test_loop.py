@@ -8,7 +8,7 @@ import pytest
 
 from hetengine.calibrate.spec import Calibration, Dispatch, KernelCost
 from hetengine.clock import VirtualClock
-from hetengine.device import Span, Work
+from hetengine.device import LateWork, Span, Work
 from hetengine.sim import FluidNetwork, KernelCosts, Loop, SimulatedDevice
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
 
@@ -94,3 +94,12 @@ def test_a_failure_reaches_what_came_after_and_the_program() -> None:
     with pytest.raises(Exception, match="touch failed"):
         machine.clock.run(second)
     assert machine.spans == []
+
+
+def test_what_is_known_before_the_result_decides_what_handing_over_costs() -> None:
+    machine = Machine()
+    late = LateWork(Work(items=4), lambda result: Work(items=1000))
+    done = machine.card.launch(machine.touch, (), late)
+    assert done.issued_seconds == 3.0
+    machine.clock.run(done)
+    assert machine.spans[0].work.items == 1000

@@ -127,8 +127,8 @@ def spoil(
             result = epoch(values, order, alpha, *rest)
             calls[0] += bool(order.size)
             if order.size and when(calls[0]):
-                for now, then in zip((alpha, w), before, strict=True):
-                    now += factor * (now - then)
+                for after, then in zip((alpha, w), before, strict=True):
+                    after += factor * (after - then)
             return result
 
         return table | {"dense_epoch": spoiled}

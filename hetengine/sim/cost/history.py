@@ -1,8 +1,8 @@
 """Measured launches by size class: what was seen before is predicted as it was seen.
 
-A class holds launches of one kernel whose sizes are alike; classes are half an octave
-apart in flops, bytes and items, so that cache effects, which no regression on sizes can follow,
-stay where they were measured. As StarPU's history models, but with the median, and its deviation
+A class holds launches of one kernel whose sizes are alike; classes are half an octave apart in
+flops, bytes and items, so that cache effects, which no regression on sizes can follow, stay where
+they were measured. As StarPU's history models, but with the median, and its deviation
 beside it (C. Augonnet et al., *StarPU*, CCPE 2011).
 """
 
@@ -80,6 +80,11 @@ def octaves(work: Work) -> tuple[float, ...]:
     return tuple(math.log2(1.0 + size) for size in sizes)
 
 
+def class_of(work: Work) -> tuple[int, ...]:
+    """Return which class a measurement falls into."""
+    return tuple(round(STEPS_PER_OCTAVE * size) for size in octaves(work))
+
+
 def classify(works: Sequence[Work], seconds: Sequence[float]) -> list[SizeClass]:
     """Sort measurements into classes.
 
@@ -90,7 +95,7 @@ def classify(works: Sequence[Work], seconds: Sequence[float]) -> list[SizeClass]
     """
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for k, work in enumerate(works):
-        groups[tuple(round(STEPS_PER_OCTAVE * size) for size in octaves(work))].append(k)
+        groups[class_of(work)].append(k)
     return [
         _summarise([works[k] for k in group], [seconds[k] for k in group])
         for _, group in sorted(groups.items())
