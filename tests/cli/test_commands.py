@@ -144,16 +144,15 @@ def test_shell_completion_installs_for_our_command(hetengine) -> None:
 
 
 QUICK = """
-import sys, time
-begun = time.perf_counter()
+import sys
 import hetengine
-import_seconds = time.perf_counter() - begun
+slow = {"numpy", "scipy", "numba", "sklearn", "rich"} & sys.modules.keys()
+assert not slow, slow
 from hetengine.__main__ import main
 for command in (["devices"], ["doctor"], ["--version"]):
     main(command)
 heavy = {"hydra", "omegaconf"} & sys.modules.keys()
 assert not heavy, heavy
-assert import_seconds < 0.3, import_seconds
 """
 
 
