@@ -33,7 +33,7 @@ class Suite:
     @pytest.fixture
     def spec(self) -> DeviceSpec:
         """Return the device under test: a topology entry with backend, index and options."""
-        raise NotImplementedError("override the fixture `spec` with the device to test")
+        pytest.fail("override the fixture `spec` with the device to test")
 
     def open_device(self, spec: DeviceSpec, clock: WallClock, observe: Observer) -> Device:
         """Open the device under test; through the registry unless overridden."""

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse
 
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
+from hetengine.errors import OutOfCapacity
 from hetengine.machine import Machine, open_machine
 from hetengine.problems import CoordinateProblem, ProblemConfig, make_problem
 from hetengine.record.monitor import Monitor
@@ -75,7 +76,7 @@ def capacity_for(problem: CoordinateProblem, share: float) -> int:
     while True:
         try:
             arena = plan_arena("card", problem.columns, capacity, problem.pinned)
-        except Exception:
+        except OutOfCapacity:
             arena = None
         if arena is not None and arena.elements >= share * problem.columns.nnz:
             return capacity
