@@ -1,4 +1,4 @@
-# Two commands do all the set-up: `make run` trains, `make test` tests.
+# Two commands do all the set-up: `make run` trains (`make run-nets` a net), `make test` tests.
 
 VENV ?= .venv
 # The first of these that is Python 3.11 or newer; or say which: make run PYTHON=/path/to/python
@@ -10,10 +10,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 GPU_ARGS ?=
 
-.PHONY: help run test gpu lint types format fidelity clean
+.PHONY: help run run-nets test gpu lint types format fidelity clean
 
 help:
 	@echo "make run      set up $(VENV) and run the main job (ARGS='mode=simulate' changes it)"
+	@echo "make run-nets the same for a net, on a fast and a slow worker"
 	@echo "make test     set up $(VENV) and run the tests (ARGS='-k name' chooses)"
 	@echo "make gpu      on a machine with an NVIDIA GPU: its tests, then its benchmark (GPU_ARGS='--gigabytes 4')"
 	@echo "make lint     ruff: rules and formatting; make format mends what it can"
@@ -23,6 +24,9 @@ help:
 
 run: $(VENV)/.installed $(VENV)/.kernels
 	$(BIN)/hetengine experiment=adult_svm $(ARGS)
+
+run-nets: $(VENV)/.installed $(VENV)/.kernels
+	$(BIN)/hetengine experiment=digits_nets $(ARGS)
 
 test: $(VENV)/.installed-test $(VENV)/.kernels
 	$(BIN)/python -m pytest -n 2 $(ARGS)

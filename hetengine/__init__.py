@@ -1,7 +1,8 @@
-"""Train linear models on machines whose parts differ in speed and memory, or simulate doing so.
+"""Train on machines whose parts differ in speed and memory, or simulate doing so.
 
-`run` takes what the command line takes, `fit` takes arrays; both return a `Result`. Everything is
-imported when first used.
+`run` takes what the command line takes; `fit` takes arrays and returns the `Result` of a linear
+model, `train` takes images and returns the `NetResult` of a net. Everything is imported when first
+used.
 """
 
 from __future__ import annotations
@@ -10,14 +11,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hetengine.api import fit, run
+    from hetengine.api import fit, run, train
+    from hetengine.net_result import NetResult
     from hetengine.result import Result
 
     __version__: str
 
-__all__ = ["Result", "__version__", "fit", "run"]
+__all__ = ["NetResult", "Result", "__version__", "fit", "run", "train"]
 
-_HOMES = {"Result": "hetengine.result", "fit": "hetengine.api", "run": "hetengine.api"}
+_HOMES = {
+    "NetResult": "hetengine.net_result",
+    "Result": "hetengine.result",
+    "fit": "hetengine.api",
+    "run": "hetengine.api",
+    "train": "hetengine.api",
+}
 
 
 def __getattr__(name: str) -> Any:

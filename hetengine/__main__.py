@@ -73,10 +73,18 @@ def _plan(words: list[str]) -> int:
     return command.main(words)
 
 
+def _convert(words: list[str]) -> int:
+    """Write data to a column store on disk, or verify one."""
+    from hetengine.store import command
+
+    return command.main(words)
+
+
 COMMANDS: dict[str, Callable[[], int]] = {"doctor": _doctor, "devices": _devices}
 TOOLS: dict[str, Callable[[list[str]], int]] = {
     "calibrate": _calibrate,
     "compare": _compare,
+    "convert": _convert,
     "plan": _plan,
 }
 """Commands with arguments of their own, ``--help`` among them."""

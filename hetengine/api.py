@@ -1,21 +1,30 @@
-"""The engine from Python: `run` takes overrides, `fit` takes arrays."""
+"""The engine from Python: `run` takes overrides, `fit` arrays for a linear model, `train` a net."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from hetengine import engine
 from hetengine.config import RunConfig, run_config
 from hetengine.data.convert import dataset_of
-from hetengine.data.dataset import Dataset
+from hetengine.data.images.convert import image_data_of
+from hetengine.data.images.dataset import ImageData
+from hetengine.engine import linear, net
 from hetengine.errors import UsageError
 from hetengine.explain import explain
+from hetengine.families import linear_parts
+from hetengine.net_result import NetResult
+from hetengine.nets.model import Model
 from hetengine.paths import conf_dir
+from hetengine.problems.config import ProblemConfig
+from hetengine.record.goal import goal_of
 from hetengine.record.progress import make_progress
 from hetengine.record.recorder import Recorder
 from hetengine.record.write import claim, write_run
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 _RUN_DIR = "hydra.run.dir="
 
 
-def run(overrides: Sequence[str] = ()) -> Result:
+def run(overrides: Sequence[str] = ()) -> Any:
     """Train as the command line would.
 
     Parameters
@@ -38,8 +47,8 @@ def run(overrides: Sequence[str] = ()) -> Result:
 
     Returns
     -------
-    Result
-        Model, certificate and history.
+    Result or NetResult
+        Of a linear model, or of a net where ``problem=`` names one.
 
     Raises
     ------
@@ -56,7 +65,11 @@ def run(overrides: Sequence[str] = ()) -> Result:
     directories = [word[len(_RUN_DIR) :] for word in overrides if word.startswith(_RUN_DIR)]
     words = [word for word in overrides if not word.startswith(_RUN_DIR)]
     config = compose(words)
-    return _train(config, None, directories[-1] if directories else None)
+    return _recorded(
+        config,
+        lambda recorder: engine.run(config, recorder),
+        directories[-1] if directories else None,
+    )
 
 
 def fit(
@@ -73,7 +86,7 @@ def fit(
     intercept: bool = False,
     overrides: Sequence[str] = (),
 ) -> Result:
-    """Train on arrays in memory.
+    """Train a linear model on arrays in memory.
 
     Parameters
     ----------
@@ -108,15 +121,110 @@ def fit(
     >>> np.flatnonzero(result.w)
     array([0, 1])
     """
-    settings = {"problem": problem, "topology": topology, "solver": solver, "tol": tol}
-    settings |= {"problem.intercept": intercept, "progress": "none"}
-    settings["precision"] = "float64" if getattr(X, "dtype", None) == np.float64 else "float32"
-    if lam is not None:
-        settings |= {"problem.lam": lam, "problem.lam_ratio": "null"}
-    config = compose([*(f"{key}={value}" for key, value in settings.items()), *overrides])
-    for device in config.topology.devices.values():
+    precision = "float64" if getattr(X, "dtype", None) == np.float64 else "float32"
+    words = [f"problem={problem}", f"topology={topology}", f"solver={solver}", "progress=none"]
+    words += [f"problem.intercept={intercept}", f"precision={precision}", "solver.selection=auto"]
+    config = composed_for((*words, *overrides), tol, lam, threads)
+    # Where the first pass reads every entry anyway, that pass notices NaN and Inf.
+    defer = linear.by_row(config) and linear_parts(config).problem.lam is not None
+    dataset = dataset_of(X, y, sample_weight, dtype=np.dtype(config.precision), defer=defer)
+    return _recorded(config, lambda recorder: linear.run(config, recorder, dataset), None)
+
+
+def train(
+    model: Model | str,
+    images: Any,
+    labels: Any = None,
+    test: tuple[Any, Any] | None = None,
+    topology: str = "cpu",
+    *,
+    pad: int = 0,
+    flip: bool = False,
+    overrides: Sequence[str] = (),
+) -> NetResult:
+    """Train a net on images in memory, by local SGD.
+
+    Parameters
+    ----------
+    model : Model or str
+        A `hetengine.nets.Net` of one's own layers, a `hetengine_torch.TorchModel`, or the name of a
+        net, such as ``cnn``.
+    images : array, shape (N, H, W), (N, C, H, W), (N, H, W, C) or (N, features), or ImageData
+        Training images: whole numbers from 0 to 255, or floating-point numbers.
+    labels : array, shape (N,), optional
+        Classes, from 0; none with ImageData.
+    test : tuple of array, optional
+        Held-out images and labels.
+    topology : str
+        Config group option; its accelerators are the workers.
+    pad : int
+        Train on random crops of the image padded by this many pixels.
+    flip : bool
+        Mirror half of the images in training.
+    overrides : sequence of str
+        As on the command line, for instance ``["solver.epochs=5", "mode=simulate"]``.
+
+    Raises
+    ------
+    DataError, UsageError
+        If the arrays, the model or the settings cannot be used.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> images = rng.normal(size=(256, 8, 8)) + np.arange(256)[:, None, None] % 2
+    >>> words = ["solver.epochs=4", "solver.epoch=pass", "solver.batch=16"]
+    >>> train("mlp", images, np.arange(256) % 2, overrides=words).status
+    'finished'
+    """
+    name = model if isinstance(model, str) else "cnn"
+    words = [f"problem={name}", "data=digits_images", "solver=local_sgd", f"topology={topology}"]
+    config = compose([*words, "progress=none", *overrides])
+    if isinstance(images, ImageData):
+        data = images
+    else:
+        data = image_data_of(images, labels, test, pad=pad, flip=flip)
+    own = None if isinstance(model, str) else model
+    return _recorded(config, lambda recorder: net.run(config, recorder, data, own), None)
+
+
+def composed_for(words: tuple[str, ...], tol: float, lam: float | None, threads: int) -> RunConfig:
+    """Return the config of options and numbers; options are composed once per process.
+
+    Composing takes Hydra longer than many a model takes to fit.
+
+    Parameters
+    ----------
+    words : tuple of str
+        Overrides; what they say of a number counts more than the argument.
+    tol : float
+        Relative duality gap to reach.
+    lam : float or None
+        Regularisation strength.
+    threads : int
+        Threads of each device.
+
+    Raises
+    ------
+    UsageError
+        If a word or a number is wrong.
+    """
+    base = _composed(words)
+    said = {word.lstrip("+~").partition("=")[0] for word in words}
+    assert isinstance(base.problem, ProblemConfig)
+    problem = base.problem
+    if lam is not None and said.isdisjoint(("problem.lam", "problem.lam_ratio")):
+        problem = replace(problem, lam=lam, lam_ratio=None)
+    topology = deepcopy(base.topology)
+    for device in topology.devices.values():
         device.threads = threads
-    return _train(config, dataset_of(X, y, sample_weight, dtype=np.dtype(config.precision)), None)
+    tol = base.tol if "tol" in said else tol
+    return replace(base, tol=tol, problem=problem, topology=topology)
+
+
+@lru_cache(maxsize=64)
+def _composed(words: tuple[str, ...]) -> RunConfig:
+    return compose(words)
 
 
 def compose(words: Sequence[str]) -> RunConfig:
@@ -147,11 +255,15 @@ def compose(words: Sequence[str]) -> RunConfig:
         raise UsageError(explain(error)) from error
 
 
-def _train(config: RunConfig, dataset: Dataset | None, directory: str | None) -> Result:
+Kind = TypeVar("Kind", bound=Result | NetResult)
+
+
+def _recorded(config: RunConfig, job: Callable[[Recorder], Kind], directory: str | None) -> Kind:
+    """Do a job, show how it gets on, and write its files if asked to."""
     path = None if directory is None else claim(Path(directory))
-    recorder = Recorder(make_progress(config.progress, config.tol))
+    recorder = Recorder(make_progress(config.progress, goal_of(config)))
     try:
-        result = engine.run(config, recorder, dataset)
+        result = job(recorder)
     finally:
         recorder.progress.close()
     if path is None:

@@ -1,7 +1,8 @@
 """The command line of a run: compose a config with Hydra, train, write, and answer with a code.
 
-Exit codes: 0 converged, 3 stopped before the tolerance, 2 wrong use, 1 failure; of a sweep the
-worst of its jobs, where 1 is worse than 2, 2 than 3, and 3 than 0.
+Exit codes: 0 converged (a net: trained), 3 stopped before the tolerance, or below the target
+accuracy, 2 wrong use, 1 failure; of a sweep the worst of its jobs, where 1 is worse than 2, 2 than
+3, and 3 than 0.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from typing import TYPE_CHECKING
 
 from hetengine.config import RunConfig, register_schema, run_config
 from hetengine.explain import FAILURE, WRONG_USE, exit_code, explain
+from hetengine.net_result import NetResult
 from hetengine.paths import conf_dir
+from hetengine.record.goal import goal_of
 from hetengine.record.progress import make_progress
 from hetengine.record.recorder import Recorder
 from hetengine.record.table import print_closing
@@ -91,7 +94,7 @@ def run_job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> tu
     try:
         settings = run_config(config, overrides)
         claim(directory)
-        recorder = Recorder(make_progress(settings.progress, settings.tol))
+        recorder = Recorder(make_progress(settings.progress, goal_of(settings)))
         try:
             result = _train(settings, recorder)
         finally:
@@ -103,28 +106,31 @@ def run_job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> tu
         return _failed(error, directory), float("nan")
 
 
-def metric_of(result: Result, name: str) -> float:
+def metric_of(result: Result | NetResult, name: str) -> float:
     """Return the number a sweep minimises.
 
     Parameters
     ----------
-    result : Result
+    result : Result or NetResult
         Of a finished job.
-    name : {'relative_gap', 'seconds', 'objective', 'bytes_host_to_device'}
-        Which one.
+    name : str
+        One of `hetengine.config.METRICS`.
     """
+    name = result.default_metric if name == "auto" else name
     value = getattr(result, name, None)
     return float(result.summary[name] if value is None else value)
 
 
-def _train(settings: RunConfig, recorder: Recorder) -> Result:
+def _train(settings: RunConfig, recorder: Recorder) -> Result | NetResult:
     """Hand over to the engine; imported late so that ``--help`` does not wait for compilers."""
     from hetengine import engine
 
     return engine.run(settings, recorder)
 
 
-def _keep(directory: Path, result: Result, recorder: Recorder, settings: RunConfig) -> None:
+def _keep(
+    directory: Path, result: Result | NetResult, recorder: Recorder, settings: RunConfig
+) -> None:
     """Write a result and show it; should the directory refuse, write it elsewhere and say so."""
     try:
         files = write_run(directory, result, recorder, settings)
@@ -137,7 +143,9 @@ def _keep(directory: Path, result: Result, recorder: Recorder, settings: RunConf
     print_closing(replace(result, directory=directory), files)
 
 
-def _code(result: Result, settings: RunConfig) -> int:
+def _code(result: Result | NetResult, settings: RunConfig) -> int:
+    if result.broken:
+        return FAILURE
     return 0 if result.converged or settings.mode.name == "dry" else NOT_CONVERGED
 
 

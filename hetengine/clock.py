@@ -7,11 +7,31 @@ changes only what `step` waits for: events completed by device threads.
 
 from __future__ import annotations
 
-import queue
+import threading
 import time
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import simpy
+
+Callback = TypeVar("Callback", bound=Callable[..., Any])
+Posted = tuple[simpy.Event, Any, Exception | None]
+
+
+def passive(callback: Callback) -> Callback:
+    """Mark a callback of events that need not be called before the loop wakes for another reason.
+
+    Waking the loop costs the threads that compute more than most short commands do.
+
+    Parameters
+    ----------
+    callback : callable
+        A function or method that only takes notes.
+    """
+    vars(callback)["passive"] = True
+    return callback
 
 
 class VirtualClock(simpy.Environment):
@@ -24,25 +44,18 @@ class VirtualClock(simpy.Environment):
 
 
 class WallClock(simpy.Environment):
-    """Wall seconds since it was made; other threads complete events through `post`.
-
-    Attributes
-    ----------
-    woken_seconds : float
-        When the loop last heard of an event, or last handed over a command: what has passed since
-        is the program's own time.
-    """
+    """Wall seconds since it was made; other threads complete events through `post`."""
 
     virtual = False
 
     def __init__(self) -> None:
         super().__init__()
         self._origin = time.perf_counter()
-        self._posted: queue.SimpleQueue[tuple[simpy.Event, Any, Exception | None]] = (
-            queue.SimpleQueue()
-        )
+        self._posted: deque[Posted] = deque()
+        self._wake = threading.Lock()  # released where the loop should look for what is posted
+        self._wake.acquire()
         self._outstanding = 0
-        self.woken_seconds = 0.0
+        self._lap_seconds = time.thread_time()
 
     def wall(self) -> float:
         """Seconds since the clock was made, read from any thread."""
@@ -53,13 +66,29 @@ class WallClock(simpy.Environment):
         """Wall seconds, also while no event is being processed."""
         return self.wall()
 
+    def lap(self) -> float:
+        """Processor time of the program since it last heard of an event or called this.
+
+        Processor time, because on the wall it also waits for a core and for the interpreter.
+        """
+        before, self._lap_seconds = self._lap_seconds, time.thread_time()
+        return self._lap_seconds - before
+
     def expect(self, count: int = 1) -> None:
         """Announce events that another thread will `post`, so that the loop waits for them."""
         self._outstanding += count
 
     def post(self, event: simpy.Event, value: Any, error: Exception | None = None) -> None:
-        """Complete an announced event; safe from any thread."""
-        self._posted.put((event, value, error))
+        """Complete an announced event; safe from any thread.
+
+        The loop is woken if somebody waits for the event, or if it failed; what nobody waits for is
+        taken in when the loop runs next.
+        """
+        self._posted.append((event, value, error))
+        # The loop adds callbacks before it looks for what is posted, so none is missed here.
+        if error is not None or not all(map(is_passive, event.callbacks or ())):
+            with suppress(RuntimeError):  # it has been told already
+                self._wake.release()
 
     def step(self) -> None:
         """Process the next event, waiting on the wall or on device threads until there is one."""
@@ -74,25 +103,28 @@ class WallClock(simpy.Environment):
 
     def _collect(self) -> bool:
         """Take in posted events; return whether an event is ready to be processed."""
-        due = self._queue[0][0] if self._queue else None
-        wait = None if due is None else max(0.0, due - self.wall())
-        try:
-            posted = self._posted.get(block=wait != 0.0, timeout=wait)
-        except queue.Empty:
-            return True
-        self.woken_seconds = self.wall()
-        while True:
-            event, value, error = posted
+        if not self._posted:
+            due = self._queue[0][0] if self._queue else None
+            wait = -1.0 if due is None else max(0.0, due - self.wall())
+            if not self._wake.acquire(timeout=wait):
+                return True
+        if not self._posted:
+            return False
+        while self._posted:
+            event, value, error = self._posted.popleft()
             self._outstanding -= 1
             self._now = max(self._now, self.wall())
             if error is None:
                 event.succeed(value)
             else:
                 event.fail(error)
-            try:
-                posted = self._posted.get_nowait()
-            except queue.Empty:
-                return True
+        self._lap_seconds = time.thread_time()
+        return True
+
+
+def is_passive(callback: Callable[..., Any]) -> bool:
+    """Whether a callback has been marked as `passive`."""
+    return getattr(callback, "passive", False)
 
 
 Clock = VirtualClock | WallClock

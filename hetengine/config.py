@@ -14,17 +14,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from hetengine.calibrate.file import read_topology
 from hetengine.calibrate.spec import Calibration, Dispatch, KernelCost
 from hetengine.data.config import DataConfig
-from hetengine.data.config import check_config as check_data
+from hetengine.data.config import check_config as check_table
+from hetengine.data.images.config import ImageDataConfig
+from hetengine.data.images.config import check_config as check_images
 from hetengine.errors import UsageError, did_you_mean
+from hetengine.families import check_family
 from hetengine.fpga import Fpga
 from hetengine.incidents import Incident
+from hetengine.nets.config import NetConfig
 from hetengine.problems.config import ProblemConfig
 from hetengine.solvers.config import DuhlConfig
+from hetengine.solvers.local_sgd.config import LocalSgdConfig
 from hetengine.tiers import TierSpec
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
 
@@ -33,7 +38,12 @@ if TYPE_CHECKING:
 
 MODES = ("execute", "simulate", "dry")
 PRECISIONS = ("float32", "float64")
-METRICS = ("relative_gap", "seconds", "objective", "bytes_host_to_device")
+METRICS = (
+    "auto",
+    *("relative_gap", "objective"),
+    *("test_error", "test_loss"),
+    *("seconds", "bytes_host_to_device"),
+)
 PROGRESS = ("auto", "plain", "rich", "none")
 
 
@@ -189,41 +199,43 @@ class RunConfig:
     Attributes
     ----------
     problem, data, topology, solver, mode
-        One config group each.
+        One config group each; problem, data and solver are those of linear models or of nets.
     topology_file : str or None
         File written by ``hetengine calibrate``, in place of the topology group.
     memory_fraction : float or None
         Capacity of every accelerator as a fraction of the bytes of the data; overrides the
-        topology.
+        topology. Linear models only.
     seed : int
         Seed of everything that is drawn.
     tol : float
-        Relative duality gap at which the run has converged.
-    max_rounds : int
-        Rounds after which it stops.
+        Relative duality gap at which the run has converged. Linear models only.
+    max_rounds : int or None
+        Rounds after which it stops; None means 10,000 for linear models, and as many as its epochs
+        have for a net.
     max_seconds : float or None
         Seconds on the run's clock after which it stops.
     precision : {'float32', 'float64'}
         Type of the data on the devices; certificates are always float64.
-    metric : {'relative_gap', 'seconds', 'objective', 'bytes_host_to_device'}
-        What a sweep minimises.
+    metric : str
+        What a sweep minimises: one of `METRICS`; ``auto`` is ``relative_gap`` for linear models and
+        ``test_error`` for nets.
     progress : {'auto', 'plain', 'rich', 'none'}
         How progress is shown; ``auto`` is ``rich`` on a terminal and ``plain`` elsewhere.
     """
 
-    problem: ProblemConfig
-    data: DataConfig
+    problem: ProblemConfig | NetConfig
+    data: DataConfig | ImageDataConfig
     topology: TopologyConfig
-    solver: DuhlConfig
+    solver: DuhlConfig | LocalSgdConfig
     mode: ModeConfig
     topology_file: str | None = None
     memory_fraction: float | None = None
     seed: int = 0
     tol: float = 1e-4
-    max_rounds: int = 10_000
+    max_rounds: int | None = None
     max_seconds: float | None = None
     precision: str = "float32"
-    metric: str = "relative_gap"
+    metric: str = "auto"
     progress: str = "auto"
 
     def __post_init__(self) -> None:
@@ -234,39 +246,78 @@ class RunConfig:
             value = getattr(self, key)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise UsageError(f"{key}={value} must be finite and greater than 0")
-        if self.max_rounds < 1:
+        if self.max_rounds is not None and self.max_rounds < 1:
             raise UsageError(f"max_rounds={self.max_rounds} must be at least 1")
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"seed={self.seed} must be at least 0 and below 2**63")
 
 
-GROUPS: dict[str, type[Any]] = {
-    "problem": ProblemConfig,
-    "data": DataConfig,
-    "topology": TopologyConfig,
-    "solver": DuhlConfig,
-    "mode": ModeConfig,
+GROUPS: dict[str, tuple[type[Any], ...]] = {
+    "problem": (ProblemConfig, NetConfig),
+    "data": (DataConfig, ImageDataConfig),
+    "topology": (TopologyConfig,),
+    "solver": (DuhlConfig, LocalSgdConfig),
+    "mode": (ModeConfig,),
 }
-"""Config groups with their types."""
+"""Config groups with the types an option of theirs may have."""
+
+SCHEMAS = "hydra/schema"
+"""Group of the types that the options of groups with several name in their defaults list."""
+
+
+def schema_name(kind: type[Any]) -> str:
+    """Return how an option of a group names its type.
+
+    Examples
+    --------
+    >>> schema_name(ProblemConfig)
+    'ProblemConfig'
+    """
+    return kind.__name__
 
 
 def schema() -> DictConfig:
-    """Return the typed, empty config that YAML files and overrides are merged into."""
+    """Return `RunConfig` for OmegaConf, with its defaults; Hydra checks keys and types against it.
+
+    A group that has options of several types is left open: the type comes with the option.
+    """
+    from omegaconf import MISSING, OmegaConf
+
+    hints = get_type_hints(RunConfig)
+    open_fields, typed_fields = [], []
+    for item in dataclasses.fields(RunConfig):
+        if item.name in GROUPS:
+            open_fields.append((item.name, Any, field(default=MISSING)))
+        else:
+            typed_fields.append((item.name, hints[item.name], field(default=item.default)))
+    config = OmegaConf.structured(
+        dataclasses.make_dataclass("RunConfig", [*open_fields, *typed_fields])
+    )
+    for key, kinds in GROUPS.items():
+        if len(kinds) == 1:
+            config[key] = _node(kinds[0])
+    return config
+
+
+def _node(kind: type[Any]) -> DictConfig:
+    """Return a type for OmegaConf."""
     from omegaconf import OmegaConf
 
-    config = OmegaConf.structured(RunConfig)
-    for key, group in GROUPS.items():
-        config[key] = OmegaConf.structured(group)
-        # Frozen dataclasses arrive as read-only nodes, but overrides still have to come.
-        OmegaConf.set_readonly(config[key], None)
-    return config
+    node = OmegaConf.structured(kind)
+    # Frozen dataclasses arrive as read-only nodes, but overrides still have to come.
+    OmegaConf.set_readonly(node, None)
+    return node
 
 
 def register_schema() -> None:
     """Store the schema that ``conf/run.yaml`` starts from; Hydra then checks keys and types."""
     from hydra.core.config_store import ConfigStore
 
-    ConfigStore.instance().store(name="run_schema", node=schema())
+    store = ConfigStore.instance()
+    store.store(name="run_schema", node=schema())
+    for kinds in GROUPS.values():
+        for kind in kinds:
+            store.store(group=SCHEMAS, name=schema_name(kind), node=_node(kind))
 
 
 def run_config(config: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
@@ -288,16 +339,32 @@ def run_config(config: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
     """
     from omegaconf import OmegaConf
 
+    _refuse_untyped(config)
     _refuse_additions(config, "")
-    value = OmegaConf.to_object(config)
-    if not isinstance(value, RunConfig):
-        raise TypeError(f"expected a config made from RunConfig, got {type(value).__name__}")
+    value = RunConfig(**vars(OmegaConf.to_object(config)))
     if value.topology_file is not None:
         _refuse_both(value.topology_file, overrides)
         value.topology = read_topology(Path(value.topology_file))
-    check_data(value.data)
+    check_family(value, overrides)
+    if isinstance(value.data, ImageDataConfig):
+        check_images(value.data)
+    else:
+        check_table(value.data)
     value.topology.build()
     return value
+
+
+def _refuse_untyped(config: DictConfig) -> None:
+    """Refuse an option that does not say which type it has: its keys would go unchecked."""
+    from omegaconf import OmegaConf
+
+    for key, kinds in GROUPS.items():
+        if OmegaConf.get_type(config, key) not in kinds:
+            names = " or ".join(schema_name(kind) for kind in kinds)
+            raise UsageError(
+                f"{key}: this option does not name its type; let its file begin with 'defaults: "
+                f"[optional /{SCHEMAS}@_here_: {names}, _self_]', as those shipped do"
+            )
 
 
 def _refuse_both(path: str, overrides: Sequence[str]) -> None:

@@ -1,9 +1,9 @@
 """The device API: a handful of verbs every backend and the simulated machine implement.
 
-The verbs: alloc, free, copy, load, launch, synchronize, close. Every enqueue returns an `Event` of
-the run's clock; dependencies are explicit (``after=``); every launch carries its `Work`, which
-feeds the cost model, the roofline and the trace alike. A kernel is a name with one implementation
-per backend.
+The verbs: alloc, free, copy, load, launch, record, synchronize, close. Every enqueue returns an
+`Event` of the run's clock; dependencies are explicit (``after=``); every launch carries its `Work`,
+which feeds the cost model, the roofline and the trace alike. A kernel is a name with one
+implementation per backend.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import abc
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import simpy
@@ -23,6 +23,9 @@ from hetengine.errors import UsageError, did_you_mean
 from hetengine.leases import Leases
 from hetengine.memory import Ledger
 from hetengine.topology import DeviceSpec
+
+if TYPE_CHECKING:
+    from hetengine.program import Program, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class Work:
     variant : str
         Path through the kernel, where time depends on more than sizes: precision and kind of term,
         or ``python`` and more for what the host does outside the backends.
+    reads : str
+        Label of what most of the bytes are part of, as memory tiers know it (``data``,
+        ``columns``); empty where caches do not matter.
+    footprint : float
+        Bytes of all that is called so on the device: launches go through it part by part.
     """
 
     flops: float = 0.0
@@ -47,6 +55,8 @@ class Work:
     bytes_written: float = 0.0
     items: int = 0
     variant: str = ""
+    reads: str = ""
+    footprint: float = 0.0
 
     @property
     def nbytes(self) -> float:
@@ -309,6 +319,21 @@ class Device(abc.ABC):
             Fires with the kernel's result, or fails with what it raised.
         """
 
+    def record(self, name: str, steps: Sequence[Step]) -> Program:
+        """Make one kernel of a fixed sequence of launches; see `hetengine.program.Program`.
+
+        Nothing runs yet. Launch it with its own buffers and work:
+        ``device.launch(program, program.buffers, program.work)``.
+
+        Raises
+        ------
+        UsageError
+            If there is no step, or one cannot be launched here.
+        """
+        from hetengine.program import Program
+
+        return Program(self, name, steps)
+
     @abc.abstractmethod
     def copy(
         self,
@@ -438,8 +463,10 @@ class Span:
     direction : str
         ``up`` or ``down`` for a copy (up is away from the host), empty for a launch.
     issued_seconds, issue_seconds : float
-        When the program handed it over (None if unknown), and how long the program took to come to
-        that since it last waited or handed over another.
+        When the program handed it over (None if unknown), and the processor time the program took
+        to come to that since it last waited or handed over another.
+    busy_seconds : float or None
+        Time it took by itself, without waits for a core or for the interpreter; None if unknown.
     """
 
     device: str
@@ -452,6 +479,7 @@ class Span:
     direction: str = ""
     issued_seconds: float | None = None
     issue_seconds: float = 0.0
+    busy_seconds: float | None = None
 
 
 Observer = Callable[[Span], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hydra.errors import (
+    ConfigCompositionException,
     HydraException,
     MissingConfigException,
     OverrideParseException,
@@ -13,7 +14,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from hetengine.errors import HetengineError, did_you_mean
 
-COMMANDS = ("doctor", "devices", "calibrate", "compare", "plan")
+COMMANDS = ("doctor", "devices", "calibrate", "compare", "convert", "plan")
 """First words that are commands rather than overrides."""
 
 WRONG_USE = 2
@@ -48,6 +49,8 @@ def explain(error: BaseException) -> str:
         return _unreadable(error)
     if isinstance(error, OmegaConfBaseException):
         return _wrong_value(error)
+    if isinstance(error, ConfigCompositionException) and str(error).startswith("In '"):
+        return _not_fitting(error)
     cause = error.__cause__
     if isinstance(error, HydraException) and isinstance(cause, OmegaConfBaseException):
         return _wrong_value(cause)
@@ -68,6 +71,16 @@ def _missing_option(error: MissingConfigException) -> str:
     if not group or not error.options:
         return one_line(error)
     return f"{group}={option} does not exist; {did_you_mean(option, error.options)}"
+
+
+def _not_fitting(error: ConfigCompositionException) -> str:
+    """Tell of an option whose keys the other choices do not have."""
+    cause = error.__context__
+    option = str(error).partition("'")[2].partition("'")[0]
+    if not isinstance(cause, OmegaConfBaseException):
+        return one_line(error)
+    group, _, name = option.rpartition("/")
+    return f"{group}={name} does not go with the other choices: {_wrong_value(cause)}"
 
 
 def _unreadable(error: OverrideParseException) -> str:

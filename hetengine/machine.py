@@ -10,8 +10,9 @@ from hetengine.registry import backend
 from hetengine.sim import SimulatedDevice
 from hetengine.sim.assemble import assemble
 from hetengine.sim.hybrid import RealDevice
+from hetengine.store.device import StorageDevice
 from hetengine.tiers import Sample, Sampler, TierMemory, ignore
-from hetengine.topology import DeviceSpec, Topology
+from hetengine.topology import ROLES, DeviceSpec, Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +27,30 @@ class Machine:
         Holds all data.
     accelerators : tuple of Device
         In the order of the topology.
+    storage : Device or None
+        The disk that column stores lie on.
     """
 
     clock: Clock
     host: Device
     accelerators: tuple[Device, ...]
+    storage: Device | None = None
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """Return all devices, the host last."""
+        disks = () if self.storage is None else (self.storage,)
+        return (*self.accelerators, *disks, self.host)
 
     def start(self) -> None:
         """Let what happens to simulated devices at given times count from now on."""
-        for device in (self.host, *self.accelerators):
+        for device in self.devices:
             if isinstance(device, SimulatedDevice):
                 device.start()
 
     def close(self) -> None:
         """Close every device."""
-        for device in (*self.accelerators, self.host):
+        for device in self.devices:
             device.close()
 
 
@@ -61,7 +71,7 @@ def with_capacities(topology: Topology, data_bytes: int, memory_fraction: float 
     """
 
     def capped(spec: DeviceSpec) -> DeviceSpec:
-        if spec.role == "host":
+        if spec.role != "accelerator":
             return spec
         fraction = memory_fraction
         if fraction is None and spec.capacity_bytes is None:
@@ -100,9 +110,7 @@ def open_machine(
         clock = WallClock()
         opened: list[Device] = []
         try:
-            opened.extend(
-                backend(spec.backend).open(spec, clock, observe) for spec in topology.devices
-            )
+            opened.extend(_open(spec, clock, observe) for spec in topology.devices)
         except BaseException:
             for device in opened:
                 device.close()
@@ -120,8 +128,17 @@ def open_machine(
         )
     for device in opened:
         _watch_memory(device, topology, sample)
-    host = next(device for device in opened if device.spec.role == "host")
-    return Machine(clock, host, tuple(d for d in opened if d is not host))
+    by_role = {role: [d for d in opened if d.spec.role == role] for role in ROLES}
+    (host,) = by_role["host"]
+    storage = next(iter(by_role["storage"]), None)
+    return Machine(clock, host, tuple(by_role["accelerator"]), storage)
+
+
+def _open(spec: DeviceSpec, clock: WallClock, observe: Observer) -> Device:
+    """Open one real device; a disk needs no backend."""
+    if spec.role == "storage":
+        return StorageDevice(spec, clock, observe)
+    return backend(spec.backend).open(spec, clock, observe)
 
 
 def _watch_memory(device: Device, topology: Topology, sample: Sampler) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hetengine.errors import DataError
-from hetengine.record.metrics import MetricsRow
+from hetengine.record.metrics import COLUMNS, MetricsRow
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,21 @@ class Result:
     directory: Path | None = None
     labels: tuple[float, float] | None = None
 
+    columns: ClassVar[tuple[str, ...]] = COLUMNS
+    default_metric: ClassVar[str] = "relative_gap"
+    broken: ClassVar[bool] = False
+
     @property
     def converged(self) -> bool:
         """Whether the tolerance was reached."""
         return self.status == "converged"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what ``model.npz`` holds."""
+        arrays = {"w": self.w, "intercept": np.asarray(self.intercept, np.float64)}
+        if self.labels is not None:
+            arrays["labels"] = np.asarray(self.labels, np.float64)
+        return arrays
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return ``X w + intercept``.

@@ -9,15 +9,16 @@ from __future__ import annotations
 import abc
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import simpy
 from numpy.typing import DTypeLike
 
-from hetengine.clock import WallClock
+from hetengine.clock import WallClock, passive
 from hetengine.device import (
     Buffer,
     Device,
@@ -35,12 +36,52 @@ from hetengine.topology import DeviceSpec
 COMPUTE, UP, DOWN = "compute", "up", "down"
 
 
+class Latch:
+    """Opened once by one thread; others wait until it is.
+
+    Attributes
+    ----------
+    error : Exception or None
+        What it was opened with, raised from every `wait`.
+    """
+
+    __slots__ = ("_lock", "error")
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    @property
+    def opened(self) -> bool:
+        """Whether it has been opened."""
+        return not self._lock.locked()
+
+    def open(self, error: Exception | None = None) -> None:
+        """Let everybody pass."""
+        self.error = error
+        self._lock.release()
+
+    def wait(self) -> None:
+        """Return once it is open; raise its error."""
+        with self._lock:
+            pass
+        if self.error is not None:
+            raise self.error
+
+
 class Completion(Event):
-    """Event of a threaded device, which other threads can wait for as well."""
+    """Event of a threaded device, which other threads can wait for as well.
+
+    Attributes
+    ----------
+    latch : Latch
+        Opens when the command has ended.
+    """
 
     def __init__(self, clock: WallClock, label: str) -> None:
         super().__init__(clock, label)
-        self.future: Future[Any] = Future()
+        self.latch = Latch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +102,40 @@ class Timed:
     seconds: float
 
 
-class _Queue:
-    """One in-order queue and its thread, started by the first command."""
+class InOrderQueue:
+    """One in-order queue and its thread, started by the first command.
 
-    def __init__(self, name: str) -> None:
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    begin : callable, optional
+        Called on the thread before its first command.
+    """
+
+    def __init__(self, name: str, begin: Callable[[], None] | None = None) -> None:
         self._name = name
+        self._begin = begin
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def put(self, command: Callable[[], None]) -> None:
+        """Add a command."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         self._commands.put(command)
 
     def close(self) -> None:
+        """Stop the thread after what it has been given."""
         if self._thread is not None:
             self._commands.put(None)
             self._thread.join()
             self._thread = None
 
     def _run(self) -> None:
+        if self._begin is not None:
+            self._begin()
         while (command := self._commands.get()) is not None:
             command()
             del command  # its buffers must not outlive it until the next command comes
@@ -95,8 +149,19 @@ class ThreadedDevice(Device):
     def __init__(self, spec: DeviceSpec, clock: WallClock, observe: Observer) -> None:
         super().__init__(spec, clock)
         self._observe = observe
-        self._queues = {name: _Queue(f"{spec.name}.{name}") for name in (COMPUTE, UP, DOWN)}
+        self._queues = {
+            name: InOrderQueue(f"{spec.name}.{name}", partial(self.begin_thread, name))
+            for name in (COMPUTE, UP, DOWN)
+        }
         self._closed = False
+
+    def begin_thread(self, queue: str) -> None:
+        """Do what the thread of a queue needs; called there before its first command."""
+
+    @property
+    def computes_alone(self) -> bool:
+        """Whether the processor time of a queue's thread is all that its commands take."""
+        return False
 
     @abc.abstractmethod
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
@@ -225,39 +290,40 @@ class ThreadedDevice(Device):
     ) -> Completion:
         self._check_open()
         _take(buffers)
-        waits = [_future_of(each) for each in after]
+        waits = [_latch_of(each) for each in after]
         self.clock.expect()
 
         def run() -> None:
             value, error = None, None
             try:
                 for wait in waits:
-                    wait.result()
+                    wait.wait()
                 event.start_seconds = self.clock.wall()
+                begun = time.thread_time()
                 value = function()
+                busy = time.thread_time() - begun if self.computes_alone else None
                 event.end_seconds = self.clock.wall()
                 if isinstance(value, Timed):
-                    begun = event.end_seconds - value.seconds
-                    event.start_seconds = max(event.start_seconds, begun)
+                    busy = value.seconds
+                    event.start_seconds = max(event.start_seconds, event.end_seconds - busy)
                     value = value.value
                 if work is not None:
-                    self._report(event, name, category, work(value) if callable(work) else work)
+                    amount = work(value) if callable(work) else work
+                    self._report(event, name, category, amount, busy)
             except Exception as caught:  # the error travels in the event
                 error = _failure(self.name, event.label, caught)
             _give_back(buffers)
-            if error is None:
-                event.future.set_result(None)
-            else:
-                event.future.set_exception(error)
+            event.latch.open(error)
             self.clock.post(event, value, error)
 
         event.issued_seconds = self.clock.wall()
-        event.issue_seconds = event.issued_seconds - self.clock.woken_seconds
-        self.clock.woken_seconds = event.issued_seconds
+        event.issue_seconds = self.clock.lap()
         self._queues[name].put(run)
         return event
 
-    def _report(self, event: Completion, name: str, category: str, work: Work) -> None:
+    def _report(
+        self, event: Completion, name: str, category: str, work: Work, busy: float | None
+    ) -> None:
         direction = "" if name == COMPUTE else name
         self._observe(
             Span(
@@ -271,6 +337,7 @@ class ThreadedDevice(Device):
                 direction,
                 event.issued_seconds,
                 event.issue_seconds,
+                busy,
             )
         )
 
@@ -298,28 +365,27 @@ def _failure(device: str, label: str, caught: Exception) -> Exception:
     return failure
 
 
+@passive
 def _defuse(fired: simpy.Event) -> None:
     """Mark a failure as passed on: the command that came after fails with it."""
     fired.defused = True
 
 
-def _future_of(event: simpy.Event) -> Future[Any]:
+def _latch_of(event: simpy.Event) -> Latch:
     """Make any event of the clock something a thread can wait for."""
     if isinstance(event, Completion):
         if event.callbacks is not None:
             event.callbacks.append(_defuse)
-        return event.future
-    future: Future[Any] = Future()
+        return event.latch
+    latch = Latch()
 
     def fire(fired: simpy.Event) -> None:
-        if fired.ok:
-            future.set_result(None)
-        else:
+        if not fired.ok:
             fired.defused = True
-            future.set_exception(fired.value)
+        latch.open(None if fired.ok else fired.value)
 
     if event.callbacks is None:
         fire(event)
     else:
         event.callbacks.append(fire)
-    return future
+    return latch

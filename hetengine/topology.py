@@ -20,7 +20,7 @@ from hetengine.ranges import positive as _positive
 from hetengine.ranges import share
 from hetengine.tiers import TierSpec
 
-ROLES = ("host", "accelerator")
+ROLES = ("host", "accelerator", "storage")
 KINDS = ("measured", "datasheet", "assumed")
 
 
@@ -32,14 +32,15 @@ class DeviceSpec:
     ----------
     name : str
         Name in the topology, for instance ``accelerator``.
-    role : {'host', 'accelerator'}
-        The host holds all data; an accelerator holds what fits.
+    role : {'host', 'accelerator', 'storage'}
+        The host holds all data; an accelerator holds what fits. With ``data=store`` the data lie on
+        a storage device, and the host holds what fits.
     backend : str
-        Backend that runs it in ``mode=execute``.
+        Backend that runs it in ``mode=execute``; storage has none.
     index : int
         Which device of that backend.
     threads : int
-        Threads a CPU device computes with.
+        Threads a CPU device computes with; requests a storage device serves at a time.
     capacity_bytes : int or None
         Memory it may hold; None means unlimited.
     memory_fraction : float or None
@@ -220,7 +221,10 @@ class Topology:
         for device in self.devices:
             if device.cores is not None:
                 self._known(f"devices.{device.name}.cores is", device.cores, list(self.cores))
-        for device in self.accelerators:
+        stores = [device.name for device in self.devices if device.role == "storage"]
+        if len(stores) > 1:
+            raise UsageError(f"topology {self.name}: has {stores}; allowed: one of role storage")
+        for device in (*self.accelerators, *self.devices_of("storage")):
             self.route(hosts[0], device.name)
 
     def _known(self, what: str, name: str, allowed: list[str]) -> None:
@@ -237,6 +241,10 @@ class Topology:
     def accelerators(self) -> tuple[DeviceSpec, ...]:
         """The devices that train, in the order of the file."""
         return tuple(device for device in self.devices if device.role == "accelerator")
+
+    def devices_of(self, role: str) -> tuple[DeviceSpec, ...]:
+        """Return the devices of a role, in the order of the file."""
+        return tuple(device for device in self.devices if device.role == role)
 
     def tiers_of(self, device: str) -> tuple[TierSpec, ...]:
         """Return the tiers of one device, in the order of the file."""

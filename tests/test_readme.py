@@ -75,11 +75,16 @@ def test_make_target_exists(words: list[str]) -> None:
 
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_example_runs(code: str, tmp_path: Path) -> None:
+    if "torch" in code:
+        pytest.importorskip("torch", reason="PyTorch is not installed")
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "[0 3]" in done.stdout
+    if "hetengine.fit" in code:
+        assert "[0 3]" in done.stdout
+    else:
+        assert float(done.stdout.split()[1]) > 0.9, done.stdout
 
 
 def test_linked_files_exist() -> None:

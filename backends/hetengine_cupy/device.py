@@ -21,14 +21,16 @@ from hetengine.device import (
     lookup,
 )
 from hetengine.errors import UsageError
+from hetengine.program import Program, Step
 from hetengine.threaded import DOWN, UP, ThreadedDevice, Timed
 from hetengine.topology import DeviceSpec
 from hetengine_cupy.card import Card
 from hetengine_cupy.launcher import CudaLauncher
 from hetengine_cupy.memory import CardMemory
 from hetengine_cupy.pinning import Pins, address_of
+from hetengine_cupy.recording import CudaProgram
 from hetengine_cupy.timing import Stopwatch
-from hetengine_kernels import Profile, recipe, recipe_names
+from hetengine_kernels import Profile, Workspace, recipe, recipe_names
 
 _ALIGNMENT = 256
 
@@ -92,7 +94,7 @@ class CupyDevice(ThreadedDevice):
             name: self.alloc("kernel scratch", nbytes, np.uint8).array
             for name, nbytes in profile.scratch().items()
         }
-        self._launcher = CudaLauncher(card, profile, scratch)
+        self._launcher = CudaLauncher(card, profile, scratch, Workspace(self))
         self._kernels: dict[str, CupyKernel] = {}
         self._staged_bytes = 0
         try:
@@ -141,6 +143,10 @@ class CupyDevice(ThreadedDevice):
             self._staged_bytes += host.nbytes
             self.facts["staged_bytes"] = self._staged_bytes
         return Timed(None, seconds)
+
+    def record(self, name: str, steps: Sequence[Step]) -> Program:
+        """Capture a fixed sequence of launches as a CUDA graph; kernels are compiled at once."""
+        return CudaProgram(self, name, steps, self.card, self._launcher)
 
     def launch(
         self,

@@ -15,7 +15,7 @@ from hetengine_cupy.card import Card
 from hetengine_cupy.pinning import PAGE_BYTES, PinnedPages
 from hetengine_cupy.programs import BoundKernel, Programs
 from hetengine_cupy.timing import Stopwatch
-from hetengine_kernels import Profile, program_of, signatures
+from hetengine_kernels import Profile, Workspace, program_of, signatures
 
 _PROBE_LAUNCHES = 64
 
@@ -31,14 +31,19 @@ class CudaLauncher:
         Its settings.
     scratch : mapping of str to cupy.ndarray
         Memory of `Profile.scratch`, as bytes.
+    workspace : Workspace
+        Of the device.
     """
 
-    def __init__(self, card: Card, profile: Profile, scratch: Mapping[str, Any]) -> None:
+    def __init__(
+        self, card: Card, profile: Profile, scratch: Mapping[str, Any], workspace: Workspace
+    ) -> None:
         self.profile = profile
         self._card = card
         self._stream = card.streams[COMPUTE]
         self._programs = Programs(card, profile)
         self._scratch = scratch
+        self._workspace = workspace
         self._kernels: dict[tuple[str, np.dtype], BoundKernel] = {}
         self._command = Stopwatch(card, self._stream)
         self._lap = Stopwatch(card, self._stream)
@@ -63,9 +68,7 @@ class CudaLauncher:
 
     def launch(self, kernel: str, real: np.dtype, groups: int, *args: Any) -> None:
         """Enqueue a kernel; with 0 groups only build it."""
-        bound = self._kernels.get((kernel, real))
-        if bound is None:
-            bound = self._bind(kernel, real)
+        bound = self.bound(kernel, real)
         if groups == 0:
             return
         if not self._lap_begun:
@@ -73,11 +76,20 @@ class CudaLauncher:
             self._lap_begun = self._launched = True
         bound.enqueue(self._stream, groups, args)
 
+    def replay(self, graph: Any) -> None:
+        """Enqueue a graph of launches."""
+        self._launched = True
+        graph.launch(stream=self._stream)
+
     def scratch(self, name: str, dtype: np.dtype) -> Any:
         """Return a piece of the launcher's own memory as an array."""
         whole = self._scratch[name]
         shape = (whole.size // dtype.itemsize,)
         return self._card.cupy.ndarray(shape, dtype=dtype, memptr=whole.data)
+
+    def workspace(self, dtype: np.dtype, count: int) -> Any:
+        """Return room for so many elements, of no particular content."""
+        return self._workspace.take(dtype, count)
 
     def read(self, memory: Any, count: int) -> np.ndarray:
         """Wait for everything enqueued and return the first elements of an array."""
@@ -125,6 +137,11 @@ class CudaLauncher:
         """Wait for what a failed recipe had enqueued, whose buffers are given back next."""
         with contextlib.suppress(self._card.cupy.cuda.runtime.CUDARuntimeError):
             self._stream.synchronize()
+
+    def bound(self, kernel: str, real: np.dtype) -> BoundKernel:
+        """Return a kernel, compiled at first; from any thread."""
+        found = self._kernels.get((kernel, real))
+        return self._bind(kernel, real) if found is None else found
 
     def _bind(self, kernel: str, real: np.dtype) -> BoundKernel:
         program = program_of(kernel)

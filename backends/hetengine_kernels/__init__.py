@@ -10,20 +10,27 @@ from hetengine_kernels.epoch import BLOCK_SOLVERS
 from hetengine_kernels.launcher import Launcher, Memory
 from hetengine_kernels.profile import Profile
 from hetengine_kernels.recipes import recipe, recipe_names
+from hetengine_kernels.recording import Recorder, prepare, record
 from hetengine_kernels.signature import Parameter, Signature
-from hetengine_kernels.sources import PROGRAMS, program_of, program_source, signatures
+from hetengine_kernels.sources import NET_PROGRAMS, PROGRAMS, program_of, program_source, signatures
+from hetengine_kernels.workspace import Workspace
 
 __all__ = [
     "BLOCK_SOLVERS",
+    "NET_PROGRAMS",
     "PROGRAMS",
     "Launcher",
     "Memory",
     "Parameter",
     "Profile",
+    "Recorder",
     "Signature",
+    "Workspace",
+    "prepare",
     "program_of",
     "program_source",
     "recipe",
     "recipe_names",
+    "record",
     "signatures",
 ]

@@ -60,6 +60,13 @@ class Launcher(Protocol):
         """Return a piece of memory of the launcher's own; see `Profile.scratch`."""
         ...
 
+    def workspace(self, dtype: np.dtype, count: int) -> Memory:
+        """Return room for so many elements, of no particular content.
+
+        It belongs to the recipe that asked until it has enqueued its last launch.
+        """
+        ...
+
     def read(self, memory: Memory, count: int) -> np.ndarray:
         """Wait for everything enqueued and return the first elements of an array."""
         ...

@@ -9,10 +9,14 @@ import numpy as np
 
 from hetengine.errors import UsageError, did_you_mean
 from hetengine_kernels.epoch import BLOCK_SOLVERS
+from hetengine_kernels.sources import NET_PROGRAMS, PROGRAMS
 
 _GROUPS_PER_UNIT = 8
 _SCRATCH_SHARE = 64
 _TILE_STEP = 4
+_CPU_LANE_BYTES = 64
+_UNLIMITED = 1 << 30
+_MOST_NET_ITEMS = 256  # a block of positions, which every span of positions is a multiple of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,16 @@ class Profile:
         Whether the device computes in double.
     block_solver : {'auto', 'async', 'tile'}
         Which solver runs the epochs of dense columns; ``auto`` measures both on first use.
+    most_groups : int
+        Most groups of a launch of a net's kernel.
+    lane_bytes : int
+        Width of the vectors of a CPU's work-item; 0 where the work-items are the lanes.
+    positions : int
+        Positions of a plane that a group handles at a time, a multiple of 256.
+    slice_positions : int
+        Least positions that a group sums over for the gradient of weights.
+    elements : int
+        Elements of a flat vector that a group handles at a time.
     """
 
     work_groups: Mapping[str, int] = field(hash=False)
@@ -47,6 +61,11 @@ class Profile:
     span: int
     fp64: bool = True
     block_solver: str = "auto"
+    most_groups: int = 1
+    lane_bytes: int = 0
+    positions: int = 1024
+    slice_positions: int = 4096
+    elements: int = 8192
 
     @classmethod
     def cpu(cls, threads: int, fp64: bool = True) -> Profile:
@@ -54,22 +73,29 @@ class Profile:
 
         Epochs stay sequential: cores that share w slow each other down.
         """
-        ones = {"common": 1, "dense": 1, "tile": 1, "sparse": 1}
         groups = 1 if threads == 1 else 4 * threads
-        return cls(ones, groups, 1, 16, 8, 1024, fp64)
+        own = cls(dict.fromkeys(PROGRAMS, 1), groups, 1, 16, 8, 1024, fp64)
+        return replace(own, most_groups=groups, lane_bytes=_CPU_LANE_BYTES)
 
     @classmethod
     def gpu(cls, compute_units: int, fp64: bool = True) -> Profile:
-        """Return settings for a GPU: wide groups for dense columns, one warp for sparse ones."""
+        """Return settings for a GPU: wide groups for dense columns, one warp for sparse ones.
+
+        Nets: groups of 128 for planes, of which as many are launched as there is work for, and a
+        warp for each row of an image.
+        """
         sizes = {"common": 256, "dense": 256, "tile": 256, "sparse": 32}
+        sizes |= dict.fromkeys(NET_PROGRAMS, 128) | {"net_planes": 32}
         groups = _GROUPS_PER_UNIT * compute_units
-        return cls(sizes, groups, groups, 64, 32, 256, fp64)
+        own = cls(sizes, groups, groups, 64, 32, 256, fp64)
+        return replace(
+            own, most_groups=_UNLIMITED, positions=256, slice_positions=1024, elements=1024
+        )
 
     @classmethod
     def pipeline(cls, fp64: bool = True) -> Profile:
         """Return settings for an FPGA: one work-item, one group, loops that become pipelines."""
-        ones = {"common": 1, "dense": 1, "tile": 1, "sparse": 1}
-        return cls(ones, 1, 1, 16, 1, 1024, fp64, "async")
+        return cls(dict.fromkeys(PROGRAMS, 1), 1, 1, 16, 1, 1024, fp64, "async")
 
     @property
     def scatter(self) -> bool:
@@ -80,6 +106,17 @@ class Profile:
     def scalar(self) -> np.dtype:
         """Type of SCALAR in the kernels."""
         return np.dtype(np.float64 if self.fp64 else np.float32)
+
+    def lanes(self, real: np.dtype) -> int:
+        """Return how many numbers a work-item handles side by side."""
+        return max(self.lane_bytes // real.itemsize, 1)
+
+    def slices(self, positions: int, tasks: int) -> int:
+        """Return into how many slices a sum over positions is cut, for so many tasks per slice."""
+        most = max(positions // self.slice_positions, 1)
+        if self.lane_bytes:
+            return most
+        return min(most, max(-(-self.groups // tasks), 1))
 
     def defines(self, program: str, real: np.dtype) -> dict[str, str]:
         """Return the preprocessor definitions a program is built with.
@@ -92,7 +129,8 @@ class Profile:
             float32 or float64.
         """
         double = real == np.float64
-        return {
+        nets = {"LANES": str(self.lanes(real))} if program in NET_PROGRAMS else {}
+        return nets | {
             "REAL": "double" if double else "float",
             "REAL_DOUBLE": str(int(double)),
             "FP64": str(int(self.fp64)),
@@ -157,7 +195,10 @@ class Profile:
             size = _count(owner, "work_group", options["work_group"], 1)
             if size & (size - 1):
                 raise UsageError(f"{owner}.work_group={size} must be a power of two")
-            profile = replace(profile, work_groups=dict.fromkeys(profile.work_groups, size))
+            sizes = dict.fromkeys(profile.work_groups, size)
+            sizes |= dict.fromkeys(NET_PROGRAMS, min(size, _MOST_NET_ITEMS))
+            lane_bytes = self.lane_bytes if size == 1 else 0  # or work-items are the lanes
+            profile = replace(profile, work_groups=sizes, lane_bytes=lane_bytes)
         return profile
 
 

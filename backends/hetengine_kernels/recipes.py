@@ -12,6 +12,7 @@ from typing import Any
 
 from hetengine_kernels.epoch import Epoch
 from hetengine_kernels.launcher import Launcher, Memory
+from hetengine_kernels.nets import RECIPES as NET_RECIPES
 
 Recipe = Callable[..., Any]
 
@@ -175,12 +176,13 @@ _STATELESS: dict[str, Recipe] = {
     "sparse_compact": _sparse_compact,
     "sparse_combine": _sparse_combine,
     "sparse_square_norms": _sparse_square_norms,
+    **NET_RECIPES,
 }
 _EPOCHS = {"dense_epoch": "dense", "sparse_epoch": "sparse"}
 
 
 def recipe_names() -> list[str]:
-    """Return the verbs there are recipes for, ``LAYOUT_VERB``."""
+    """Return the kernels there are recipes for: ``LAYOUT_VERB``, and those of nets."""
     return sorted((*_STATELESS, *_EPOCHS))
 
 

@@ -13,7 +13,10 @@ _FIXED = {
     "INDEX": np.dtype(np.int64),
     "SEED": np.dtype(np.uint64),
     "UINT": np.dtype(np.uint32),
+    "BYTE": np.dtype(np.uint8),
     "int": np.dtype(np.int32),
+    "float": np.dtype(np.float32),
+    "double": np.dtype(np.float64),
 }
 
 
@@ -26,7 +29,8 @@ class Parameter:
     name : str
         As in the source.
     kind : str
-        ``REAL``, ``SCALAR``, ``INDEX``, ``SEED``, ``UINT`` or ``int``.
+        ``REAL``, ``SCALAR``, ``INDEX``, ``SEED``, ``UINT``, ``BYTE``, ``int``, ``float`` or
+        ``double``.
     pointer : bool
         Whether it is an array in device memory.
     offset_of : str

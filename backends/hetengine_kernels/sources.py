@@ -8,7 +8,10 @@ from importlib import resources
 
 from hetengine_kernels.signature import Signature, parse
 
-PROGRAMS = {"common": "common.c", "dense": "dense.c", "tile": "tile.c", "sparse": "sparse.c"}
+NET_PROGRAMS = ("net_conv", "net_grad", "net_norm", "net_planes", "net_rows")
+"""Programs of the kernels of nets."""
+
+PROGRAMS = {name: f"{name}.c" for name in ("common", "dense", "tile", "sparse", *NET_PROGRAMS)}
 """Programs by name, with their source file; each is compiled on its own."""
 
 _INCLUDE = re.compile(r'^#include "(\w+\.h)"\n', re.MULTILINE)

@@ -19,7 +19,8 @@ class NumpyBackend:
     name = "numpy"
 
     def implementations(self, threads: int = 1) -> Mapping[str, Callable[..., Any]]:
-        """Return the kernels by name, ``LAYOUT_VERB``, for a number of threads."""
+        """Return the kernels by name, ``LAYOUT_``, ``rows_`` or ``net_VERB``, for some threads."""
+        from hetengine_numpy import nets, resident
         from hetengine_numpy.kernels import dense, sparse
         from hetengine_numpy.parallel import threaded
 
@@ -27,7 +28,9 @@ class NumpyBackend:
         serial: dict[str, Callable[..., Any]] = {"sparse_compact": sparse.compact}
         for layout, module in (("dense", dense), ("sparse", sparse)):
             serial |= {f"{layout}_{verb}": getattr(module, verb) for verb in verbs}
-        return threaded(serial, {"dense": 1, "sparse": 4}, threads)
+        kernels = threaded(serial, {"dense": 1, "sparse": 4}, threads)
+        more = (nets.implementations(threads), resident.implementations(threads))
+        return {**kernels, **more[0], **more[1]}
 
     def devices(self) -> list[DeviceInfo]:
         """Return the one CPU, which a topology may divide into several devices."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import simpy
 from numpy.typing import DTypeLike
 
+from hetengine.aligned import aligned_zeros
 from hetengine.clock import WallClock
-from hetengine.device import Buffer, Kernel, Observer, lookup
+from hetengine.device import Buffer, Event, HostFunction, Kernel, Observer, WorkOf, lookup
 from hetengine.errors import UsageError
-from hetengine.threaded import ThreadedDevice
+from hetengine.threaded import COMPUTE, ThreadedDevice
 from hetengine.topology import DeviceSpec
+from hetengine_numpy.affinity import Core
+from hetengine_numpy.slowed import Slowed, slowdown_of
 
 
 class NumpyKernel:
@@ -39,7 +43,7 @@ class NumpyDevice(ThreadedDevice):
     Parameters
     ----------
     spec : DeviceSpec
-        Entry in the topology; ``threads`` and ``capacity_bytes`` matter.
+        Entry in the topology; ``threads``, ``capacity_bytes`` and ``options.slowdown`` matter.
     clock : WallClock
         The run's clock.
     observe : callable
@@ -57,10 +61,44 @@ class NumpyDevice(ThreadedDevice):
     ) -> None:
         super().__init__(spec, clock, observe)
         self._implementations = implementations
+        self._slowdown = slowdown_of(spec)
+        self.facts["cores"] = "host"
+        self._core = Core()
+
+    def begin_thread(self, queue: str) -> None:
+        """Bind the thread that computes to a core, where it is one and a core is free."""
+        if queue == COMPUTE and self.spec.threads == 1:
+            core = self._core.claim()
+            if core is not None:
+                self.facts["core"] = core
+
+    def close(self) -> None:
+        """Stop the threads and let others have the core."""
+        super().close()
+        self._core.release()
+
+    @property
+    def computes_alone(self) -> bool:
+        """Whether it has one thread, and that one does not rest."""
+        return self.spec.threads == 1 and self._slowdown == 1.0
+
+    def launch(
+        self,
+        kernel: Kernel,
+        args: Sequence[Any],
+        work: WorkOf,
+        *,
+        after: Iterable[simpy.Event] = (),
+        category: str = "compute",
+    ) -> Event:
+        """Enqueue a kernel on the compute queue; a slowed device rests after it."""
+        if self._slowdown > 1.0 and not isinstance(kernel, HostFunction):
+            kernel = Slowed(kernel, self._slowdown)
+        return super().launch(kernel, args, work, after=after, category=category)
 
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-        """Return a zeroed array."""
-        return np.zeros(shape, dtype)
+        """Return a zeroed array that begins on a cache line."""
+        return aligned_zeros(shape, np.dtype(dtype))
 
     def transfer(self, destination: Buffer, source: Buffer) -> None:
         """Copy one array into another of the same size."""

@@ -15,7 +15,15 @@ import pyopencl as cl
 
 from hetengine_kernels import Signature, program_of
 
-_WORDS = {"f4": "float", "f8": "double", "i4": "int", "i8": "long", "u4": "uint", "u8": "ulong"}
+_WORDS = {
+    "f4": "float",
+    "f8": "double",
+    "i4": "int",
+    "i8": "long",
+    "u1": "uchar",
+    "u4": "uint",
+    "u8": "ulong",
+}
 
 PROBES = ("twice", "dense_square_norms", "sparse_square_norms")
 """Kernels that are launched to see whether a program was built for the claimed precision."""

@@ -13,12 +13,14 @@ from numpy.typing import DTypeLike
 from hetengine.clock import WallClock
 from hetengine.device import Buffer, Event, Kernel, Observer, WorkOf
 from hetengine.errors import UsageError, did_you_mean
+from hetengine.program import Program, Step
 from hetengine.threaded import COMPUTE, DOWN, UP, ThreadedDevice, Timed
 from hetengine.topology import DeviceSpec
-from hetengine_kernels import Profile, recipe, recipe_names
+from hetengine_kernels import Profile, Workspace, recipe, recipe_names
 from hetengine_opencl.launcher import ClLauncher
 from hetengine_opencl.memory import ClMemory, Pool
 from hetengine_opencl.programs import Programs
+from hetengine_opencl.recording import ClProgram
 
 _SECONDS = 1e-9
 
@@ -95,7 +97,7 @@ class OpenClDevice(ThreadedDevice):
             for name, size in self.profile.scratch().items()
         }
         own = programs(self.context, self.profile)
-        self._run = ClLauncher(self._streams[COMPUTE], self.profile, own, scratch)
+        self._run = ClLauncher(self._streams[COMPUTE], self.profile, own, scratch, Workspace(self))
         self._kernels: dict[str, ClKernel] = {}
 
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike) -> ClMemory:
@@ -135,6 +137,10 @@ class OpenClDevice(ThreadedDevice):
         if name not in self._kernels:
             self._kernels[name] = ClKernel(name, self._run, self._timed)
         return self._kernels[name]
+
+    def record(self, name: str, steps: Sequence[Step]) -> Program:
+        """Make one kernel of a fixed sequence of launches, whose kernels are built at once."""
+        return ClProgram(self, name, steps, self._run, self._timed)
 
     def launch(
         self,

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pyopencl as cl
 
 from hetengine.errors import UsageError
-from hetengine_kernels import Memory, Parameter, Profile, Signature, program_of, signatures
+from hetengine_kernels import (
+    Memory,
+    Parameter,
+    Profile,
+    Signature,
+    Workspace,
+    program_of,
+    signatures,
+)
 from hetengine_opencl.memory import ClMemory
 from hetengine_opencl.programs import Programs
 
@@ -39,6 +47,23 @@ class BoundKernel:
 
     def enqueue(self, queue: Any, groups: int, work_group: int, args: tuple[Any, ...]) -> Any:
         """Launch on a queue and return the driver's event."""
+        return self._kernel(queue, (groups * work_group,), (work_group,), *self._flat(args))
+
+    def bound(self, args: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+        """Set the arguments once and for all.
+
+        Returns
+        -------
+        pyopencl.Kernel
+            Ready to be enqueued, any number of times.
+        list
+            The arguments, which the driver does not keep alive.
+        """
+        flat = self._flat(args)
+        self._kernel.set_args(*flat)
+        return self._kernel, flat
+
+    def _flat(self, args: tuple[Any, ...]) -> list[Any]:
         given = iter(args)
         flat: list[Any] = []
         memory: ClMemory | None = None
@@ -53,7 +78,7 @@ class BoundKernel:
                 flat.append(self._pointer(memory, k))
             else:
                 flat.append(value)
-        return self._kernel(queue, (groups * work_group,), (work_group,), *flat)
+        return flat
 
     def _checked(self, value: Any, parameter: Parameter, dtype: np.dtype) -> ClMemory:
         if not isinstance(value, ClMemory):
@@ -93,15 +118,23 @@ class ClLauncher:
         Where kernels come from.
     scratch : mapping of str to ClMemory
         Memory of `Profile.scratch`, as bytes.
+    workspace : Workspace
+        Of the device.
     """
 
     def __init__(
-        self, queue: Any, profile: Profile, programs: Programs, scratch: Mapping[str, ClMemory]
+        self,
+        queue: Any,
+        profile: Profile,
+        programs: Programs,
+        scratch: Mapping[str, ClMemory],
+        workspace: Workspace,
     ) -> None:
         self.profile = profile
         self._queue = queue
         self._programs = programs
         self._scratch = scratch
+        self._workspace = workspace
         self._kernels: dict[tuple[str, np.dtype], BoundKernel] = {}
         self._first: Any = None
         self._last: Any = None
@@ -111,7 +144,7 @@ class ClLauncher:
         """Enqueue a kernel; with 0 groups only build it."""
         bound = self._kernels.get((kernel, real))
         if bound is None:
-            bound = self._bind(kernel, real)
+            bound = self._kernels[kernel, real] = self.fresh(kernel, real)
         if groups == 0:
             return
         size = self.profile.work_groups[program_of(kernel)]
@@ -119,17 +152,27 @@ class ClLauncher:
         if self._first is None:
             self._first = self._last
 
-    def _bind(self, kernel: str, real: np.dtype) -> BoundKernel:
+    def replay(self, prepared: Iterable[tuple[Any, int, int]]) -> None:
+        """Enqueue kernels whose arguments are set: kernel, groups and work-items of a group."""
+        for kernel, groups, size in prepared:
+            self._last = cl.enqueue_nd_range_kernel(self._queue, kernel, (groups * size,), (size,))
+            if self._first is None:
+                self._first = self._last
+
+    def fresh(self, kernel: str, real: np.dtype) -> BoundKernel:
+        """Return a kernel of one's own, building its program if need be; from any thread."""
         signature = signatures(program_of(kernel))[kernel]
         found = self._programs.kernel(kernel, real)
-        bound = BoundKernel(found, signature, real, self.profile.scalar)
-        self._kernels[kernel, real] = bound
-        return bound
+        return BoundKernel(found, signature, real, self.profile.scalar)
 
     def scratch(self, name: str, dtype: np.dtype) -> ClMemory:
         """Return a piece of the launcher's own memory as an array."""
         whole = self._scratch[name]
         return ClMemory(whole.root, 0, (whole.nbytes // dtype.itemsize,), dtype)
+
+    def workspace(self, dtype: np.dtype, count: int) -> ClMemory:
+        """Return room for so many elements, of no particular content."""
+        return self._workspace.take(dtype, count)
 
     def read(self, memory: Memory, count: int) -> np.ndarray:
         """Wait for everything enqueued and return the first elements of an array."""

@@ -40,6 +40,7 @@ def open_device(spec: DeviceSpec, clock: WallClock, observe: Observer) -> OpenCl
         "launch_seconds": seen.launch_seconds,
         "event_times": "device" if seen.times_sane else "host",
         "block_solver": device.profile.block_solver,
+        "cores": "host" if found.kind == "cpu" else "own",
     }
     return device
 

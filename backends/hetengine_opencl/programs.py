@@ -51,13 +51,15 @@ class SourcePrograms:
         self._profile = profile
         self._options = (*_OPTIONS, *options)
         self._built: dict[tuple[str, np.dtype], Any] = {}
+        self._lock = threading.Lock()  # programs are recorded and launched from different threads
 
     def kernel(self, name: str, real: np.dtype) -> Any:
         """Return a kernel, building its program if need be."""
         key = (program_of(name), real)
-        if key not in self._built:
-            self._built[key] = self.build(*key)
-        return cl.Kernel(self._built[key], name)
+        with self._lock:
+            if key not in self._built:
+                self._built[key] = self.build(*key)
+            return cl.Kernel(self._built[key], name)
 
     def build(self, program: str, real: np.dtype) -> Any:
         """Compile one program.

@@ -66,7 +66,7 @@ def calibrations(names: tuple[str, ...], folder: Path, reuse: bool) -> dict[str,
         path = folder / f"topology_{name}.yaml"
         if not (reuse and path.is_file()):
             topology = compose([f"topology={TOPOLOGIES[name]}"]).topology
-            write_topology(path, measure(topology, plan(SHAPES), 3, say)[0])
+            write_topology(path, measure(topology, plan(SHAPES), 2, say)[0])
         found[name] = read_topology(path)
         status, detail = judge(found[name].calibration)
         say(f"{path}: {status}, {detail}")

@@ -1,4 +1,4 @@
-"""One GPU, measured: bandwidths, overlap, and DuHL against the other policies.
+"""One GPU, measured: bandwidths, overlap, nets, and DuHL against the other policies.
 
     python -m benchmarks.gpu --gigabytes 16
 
@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu import bandwidth, overlap, report, training
+from benchmarks.gpu import bandwidth, nets, overlap, report, training
 from benchmarks.gpu.bench import opened
 from benchmarks.gpu.data import make_dataset
 from hetengine_cupy import cuda
@@ -32,6 +32,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--memory-fraction", type=float, default=0.25, help="of the data on the GPU")
     made.add_argument("--tol", type=float, default=1e-4, help="relative gap to reach")
     made.add_argument("--max-seconds", type=float, default=45.0, help="most per run")
+    made.add_argument("--batches", nargs="*", type=int, default=[32, 128, 512], help="of ResNet20")
+    made.add_argument("--image-size", type=int, default=32, help="of ResNet20's images")
+    made.add_argument("--width", type=float, default=1.0, help="factor on ResNet20's channels")
+    made.add_argument("--steps", type=int, default=100, help="training steps per round")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--out", type=Path, default=_RESULTS, help="where the JSON goes")
     return made
@@ -60,11 +64,15 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     rates = bandwidth.measure(kernels)
     _tell("overlap")
     hidden = overlap.measure(kernels)
+    _tell("nets")
+    sizes = nets.Sizes(given.image_size, given.width, given.steps)
+    trained = nets.measure(given.batches, sizes)
     return {
         "stamp": report.stamp(),
         "device": facts,
         "bandwidth": rates,
         "overlap": hidden,
+        "nets": trained,
         "training": [_train(problem, nbytes, given) for problem in given.problems],
     }
 

@@ -32,8 +32,23 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"{overlap['copy_seconds']:.4f} s, kernels {overlap['compute_seconds']:.4f} s, both "
         f"{overlap['both_seconds']:.4f} s: {100 * overlap['hidden']:.0f} % hidden.",
     ]
+    told += ["", *_nets(found["nets"])]
     for case in found["training"]:
         told += ["", *_training(case)]
+    return told
+
+
+def _nets(rows: list[dict[str, Any]]) -> list[str]:
+    told = [
+        "| ResNet20, batch | step on the GPU, ms | images/s | PyTorch, images/s | ratio |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        other, own = row["torch_images_per_second"], row["images_per_second"]
+        beside = "not installed | " if other is None else f"{other:,.0f} | {own / other:.2f}"
+        told.append(
+            f"| {row['batch']} | {1e3 * row['device_seconds']:.3f} | {own:,.0f} | {beside} |"
+        )
     return told
 
 
@@ -62,7 +77,7 @@ def _training(case: dict[str, Any]) -> list[str]:
 
 def stamp() -> dict[str, str]:
     """When and with what."""
-    names = ("hetengine", "numpy", "numba", "cupy-cuda13x", "nvidia-cuda-nvrtc")
+    names = ("hetengine", "numpy", "numba", "cupy-cuda13x", "nvidia-cuda-nvrtc", "torch")
     versions: dict[str, str] = {}
     for name in names:
         try:

@@ -11,7 +11,7 @@ from benchmarks.gpu.bench import host_threads
 from hetengine.config import DeviceConfig, LinkConfig, ModeConfig, RunConfig, TopologyConfig
 from hetengine.data.config import DataConfig
 from hetengine.data.dataset import Dataset
-from hetengine.engine import run
+from hetengine.engine.linear import run
 from hetengine.problems import ProblemConfig
 from hetengine.record.recorder import Recorder
 from hetengine.solvers.config import DuhlConfig

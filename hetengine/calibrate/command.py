@@ -131,7 +131,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         help="which machine to open (default: topology=cpu_limited)",
     )
     parser.add_argument("--out", type=Path, default=default_out(), help="default: %(default)s")
-    parser.add_argument("--passes", type=int, default=3, help="runs of all probes (default: 3)")
+    parser.add_argument("--passes", type=int, default=2, help="runs of all probes (default: 2)")
     parser.add_argument("--force", action="store_true", help="write over an existing file")
     parser.add_argument("--quick", action="store_true", help="two small shapes only")
     return parser.parse_args(list(words))

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.calibrate.spec import Dispatch, KernelCost
 from hetengine.device import Work
-from hetengine.sim.cost.history import class_of, classify
-from hetengine.sim.cost.outliers import outlying
+from hetengine.sim.cost.history import classify
+from hetengine.sim.cost.outliers import outlying, pauses
 from hetengine.sim.cost.regression import Fit, fit, predict
 
-_ACCIDENTS = 0.005
 _LAGS = ("start_seconds", "next_seconds", "relay_seconds", "notify_seconds")
 _FLOOR_SECONDS = 1e-3  # five times that is how long Python may keep a thread waiting
 
 
-def typical(values: Sequence[float]) -> tuple[float, float]:
+def typical(values: Sequence[float], floor: float = _FLOOR_SECONDS) -> tuple[float, float]:
     """Return the mean without outliers, and half its 95 % confidence interval.
 
     A makespan is a sum of many times, so the mean is what adds up; the median rules out spikes.
@@ -29,38 +27,41 @@ def typical(values: Sequence[float]) -> tuple[float, float]:
     ----------
     values : sequence of float
         At least one.
+    floor : float
+        Least spread that counts as ordinary.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    kept = numbers[~outlying(numbers, floor=_FLOOR_SECONDS)]
+    kept = numbers[~outlying(numbers, floor=floor)]
     half = 1.96 * kept.std() / math.sqrt(kept.size)
     return float(kept.mean()), float(half)
 
 
-def kernel_cost(samples: Samples, *, history: bool = True) -> KernelCost:
+def kernel_cost(
+    samples: Samples, caches: Sequence[int] = (), *, history: bool = True
+) -> KernelCost:
     """Fit one kernel on one device.
 
     Parameters
     ----------
     samples : Samples
         At least one.
+    caches : sequence of int
+        Sizes in bytes of the caches it reads through.
     history : bool
         Whether to keep size classes; pooled variants differ too much for them.
     """
-    fitted = fit(samples.works, samples.seconds)
+    fitted = fit(samples.works, samples.seconds, samples.reuse_bytes, caches)
     kept = np.flatnonzero(~fitted.outliers)
     works = [samples.works[k] for k in kept]
-    modelled = [predict(fitted.coefficients, work) for work in samples.works]
-    pause = pauses(samples.seconds, modelled)
+    seconds, reuse = ([whole[k] for k in kept] for whole in (samples.seconds, samples.reuse_bytes))
     lines = []
     if history:
-        classes = classify(works, [samples.seconds[k] for k in kept])
-        typical_seconds = {class_of(each.work): each.seconds for each in classes}
-        seen = [
-            typical_seconds.get(class_of(work), seconds)
-            for work, seconds in zip(samples.works, modelled, strict=True)
-        ]
-        factor = pauses(samples.seconds, seen)
-        lines = [replace(each, seconds=factor * each.seconds).line() for each in classes]
+        lines = [each.line() for each in classify(works, seconds, reuse, fitted.coefficients)]
+    modelled = [
+        predict(fitted.coefficients, work, each)
+        for work, each in zip(samples.works, samples.reuse_bytes, strict=True)
+    ]
+    pause = pauses(samples.seconds, modelled)
     issue, item = _issue(samples)
     ratios = fitted.ratios[kept]
     return KernelCost(
@@ -75,34 +76,6 @@ def kernel_cost(samples: Samples, *, history: bool = True) -> KernelCost:
         issue_seconds=issue,
         issue_item_seconds=item,
     )
-
-
-def pauses(measured: Sequence[float], modelled: Sequence[float]) -> float:
-    """Return by how much launches take longer in sum than their typical time would have it.
-
-    Medians and fits of them know nothing of the pauses that hit one launch in twenty (the
-    interpreter's lock, a core taken away), but a makespan has them all. The few longest, at least
-    one, are taken for accidents and left out, so that one spike cannot poison the factor.
-
-    Parameters
-    ----------
-    measured, modelled : sequence of float
-        Seconds of each launch, at least one.
-
-    Returns
-    -------
-    float
-        Measured over modelled seconds in sum.
-
-    Examples
-    --------
-    >>> pauses([1.0, 1.0, 1.0, 2.0, 500.0], [1.0] * 5)
-    1.25
-    """
-    seen, expected = np.asarray(measured), np.asarray(modelled)
-    accidents = min(max(1, round(_ACCIDENTS * seen.size)), seen.size - 1)
-    kept = np.argsort(seen - expected)[: seen.size - accidents]
-    return float(seen[kept].sum() / expected[kept].sum())
 
 
 def _issue(samples: Samples) -> tuple[float, float]:
@@ -131,7 +104,7 @@ def dispatch(harvest: Harvest, device: str) -> tuple[Dispatch, dict[str, list[fl
     for name in _LAGS:
         lags = harvest.lags.get((device, name), [])
         if lags:
-            middle, half = typical(lags)
+            middle, half = typical(lags, floor=0.0)
             values[name] = _rounded(middle)
             intervals[name] = [_rounded(max(middle - half, 0.0)), _rounded(middle + half)]
     issue = [
@@ -167,6 +140,7 @@ def pooled(samples: Sequence[Samples]) -> Samples:
         whole.works += each.works
         whole.seconds += each.seconds
         whole.issue_seconds += each.issue_seconds
+        whole.reuse_bytes += each.reuse_bytes
     return whole
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hetengine.device import Span, Work
 from hetengine.sim.cost.lookup import key_of
+from hetengine.sim.recency import Recency, reuse_of
 
 _SAME = 1e-9
 _PROMPT_SECONDS = 5e-3  # beyond that a queue waited for something else
@@ -27,17 +28,22 @@ class Samples:
         How long it ran.
     issue_seconds : list of float
         How long the program took to hand it over.
+    reuse_bytes : list of float
+        Bytes that had gone through the caches since what it read was used last.
     """
 
     works: list[Work] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     issue_seconds: list[float] = field(default_factory=list)
+    reuse_bytes: list[float] = field(default_factory=list)
 
-    def add(self, span: Span) -> None:
+    def add(self, span: Span, reuse_bytes: float = 0.0) -> None:
         """Add one launch or transfer."""
         self.works.append(span.work)
-        self.seconds.append(max(span.end_seconds - span.start_seconds, _SAME))
+        wall = span.end_seconds - span.start_seconds
+        self.seconds.append(max(wall if span.busy_seconds is None else span.busy_seconds, _SAME))
         self.issue_seconds.append(max(span.issue_seconds, _SAME))
+        self.reuse_bytes.append(reuse_bytes)
 
 
 @dataclass
@@ -52,11 +58,14 @@ class Harvest:
         By device and direction.
     lags : dict of (str, str) to list of float
         By device and name of the field of `Dispatch`.
+    domains : dict of str to str
+        Which devices share caches: those with the same value, in place of their own name.
     """
 
     kernels: dict[tuple[str, str], Samples] = field(default_factory=lambda: defaultdict(Samples))
     copies: dict[tuple[str, str], Samples] = field(default_factory=lambda: defaultdict(Samples))
     lags: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    domains: dict[str, str] = field(default_factory=dict)
 
     def add(self, spans: Sequence[Span], host: str) -> None:
         """Take in the commands of one run.
@@ -68,37 +77,45 @@ class Harvest:
         host : str
             Device that stands for the program.
         """
-        for span in spans:
+        caches: dict[str, Recency] = defaultdict(Recency)
+        for span in sorted(spans, key=lambda each: each.start_seconds):
             if span.direction:
                 self.copies[span.device, span.direction].add(span)
             else:
-                self.kernels[span.device, key_of(span.label, span.work.variant)].add(span)
+                cache = caches[self.domains.get(span.device, span.device)]
+                reuse = reuse_of(cache, span.device, span.work)
+                self.kernels[span.device, key_of(span.label, span.work.variant)].add(span, reuse)
         self._add_lags(spans, host)
 
     def _add_lags(self, spans: Sequence[Span], host: str) -> None:
         issued = sorted((s for s in spans if s.issued_seconds is not None), key=_issued)
         ends = np.sort([span.end_seconds for span in issued])
+        starts = [span.start_seconds for span in issued]
+        happenings = np.sort(np.concatenate([ends, starts, [_issued(span) for span in issued]]))
+
+        def add(device: str, name: str, since: float, until: float) -> None:
+            """Keep a lag in which nothing else happened, so that no thread stood in the way."""
+            first, last = np.searchsorted(happenings, [since + _SAME, until - _SAME])
+            if first == last and 0.0 <= until - since <= _PROMPT_SECONDS:
+                self.lags[device, name].append(until - since)
+
         queue_ends: dict[tuple[str, str], float] = {}
         handed_over = -np.inf
         for span in issued:
             came = _issued(span)
             woken = came - span.issue_seconds
             if woken > handed_over + _SAME and (woke_by := _latest(ends, woken)) is not None:
-                self._add_lag(host, "notify_seconds", woken - woke_by)
+                add(host, "notify_seconds", woke_by, woken)
             handed_over = came
             before = queue_ends.get((span.device, span.queue), -np.inf)
             queue_ends[span.device, span.queue] = span.end_seconds
             latest = _latest(ends, span.start_seconds)
             if max(before, -np.inf if latest is None else latest) <= came:
-                self._add_lag(span.device, "start_seconds", span.start_seconds - came)
+                add(span.device, "start_seconds", came, span.start_seconds)
             elif latest is not None and abs(latest - before) < _SAME:
-                self._add_lag(span.device, "next_seconds", span.start_seconds - before)
+                add(span.device, "next_seconds", before, span.start_seconds)
             elif latest is not None:
-                self._add_lag(span.device, "relay_seconds", span.start_seconds - latest)
-
-    def _add_lag(self, device: str, name: str, seconds: float) -> None:
-        if 0.0 <= seconds <= _PROMPT_SECONDS:
-            self.lags[device, name].append(seconds)
+                add(span.device, "relay_seconds", latest, span.start_seconds)
 
 
 def _issued(span: Span) -> float:

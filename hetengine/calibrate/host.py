@@ -43,6 +43,24 @@ def this_host() -> Host:
     return Host(_cpu(), _cores(), _memory_bytes())
 
 
+def cache_bytes() -> tuple[int, ...]:
+    """Return the sizes of the caches behind a core's first, where the system tells.
+
+    Each core has one of its own of the second level; the last level is shared.
+    """
+    found: dict[int, int] = {}
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            level = int((folder / "level").read_text(encoding="ascii"))
+            size = (folder / "size").read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            continue
+        unit = {"K": 10, "M": 20}.get(size[-1:])
+        if level > 1 and unit is not None and size[:-1].isdigit():
+            found[level] = int(size[:-1]) << unit
+    return tuple(found[level] for level in sorted(found))
+
+
 def _cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -14,7 +14,7 @@ import numpy as np
 from hetengine.calibrate import micro
 from hetengine.calibrate.estimate import copy_cost, dispatch, kernel_cost, pooled, typical
 from hetengine.calibrate.harvest import Harvest, Samples
-from hetengine.calibrate.host import this_host
+from hetengine.calibrate.host import cache_bytes, this_host
 from hetengine.calibrate.probes import Probe, spans_of
 from hetengine.calibrate.spec import Calibration, KernelCost
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
@@ -22,9 +22,11 @@ from hetengine.device import Span
 from hetengine.errors import UsageError
 from hetengine.machine import open_machine
 from hetengine.sim.cost.history import read_line
+from hetengine.sim.recency import cache_domain
 
 _PACKAGES = ("hetengine", "numpy", "numba", "scipy", "simpy", "pyopencl", "cupy-cuda13x")
 _FREE_DUPLEX = 0.95
+_CORES = "processor"
 
 Say = Callable[[str], None]
 
@@ -43,6 +45,8 @@ class Measured:
         By device: both ways together.
     disk : dict of str to float
         Rates by key.
+    on_host : set of str
+        Devices that compute on the cores of this machine.
     """
 
     launch_seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -50,6 +54,7 @@ class Measured:
     copies: dict[tuple[str, str], Samples] = field(default_factory=dict)
     both_bytes_per_second: dict[str, float] = field(default_factory=dict)
     disk: dict[str, float] = field(default_factory=dict)
+    on_host: set[str] = field(default_factory=set)
 
 
 def measure(
@@ -90,7 +95,8 @@ def measure(
         )
     say("links, launches, allocation, disk")
     found = micro_benchmarks(bare)
-    harvest, host = Harvest(), bare.build().host.name
+    bare = _placed(bare, found.on_host)
+    harvest, host = Harvest(domains=domains(bare)), bare.build().host.name
     for turn in range(passes):
         say(f"probes, pass {turn + 1} of {passes}: {len(probes)} short runs")
         for _, spans in spans_of(probes, bare):
@@ -107,6 +113,8 @@ def micro_benchmarks(topology: TopologyConfig) -> Measured:
         for device in (machine.host, *machine.accelerators):
             found.launch_seconds[device.name] = micro.launches(machine, device, spans)
             found.alloc_seconds[device.name] = micro.allocations(device)
+            if device.facts.get("cores") == "host":
+                found.on_host.add(device.name)
         for device in machine.accelerators:
             samples, rate = micro.copies(machine, device, spans)
             found.both_bytes_per_second[device.name] = rate
@@ -125,6 +133,22 @@ def _bare(topology: TopologyConfig) -> TopologyConfig:
         for name, device in topology.devices.items()
     }
     return replace(topology, devices=devices, calibration=None)
+
+
+def _placed(topology: TopologyConfig, on_host: set[str]) -> TopologyConfig:
+    """Say which devices share the cores of this machine, unless the topology does already."""
+    if topology.cores or not on_host:
+        return topology
+    devices = {
+        name: replace(device, cores=_CORES if name in on_host else None)
+        for name, device in topology.devices.items()
+    }
+    return replace(topology, devices=devices, cores={_CORES: this_host().cores})
+
+
+def domains(topology: TopologyConfig) -> dict[str, str]:
+    """Return which devices share caches, by name."""
+    return {spec.name: cache_domain(spec) for spec in topology.build().devices}
 
 
 def calibrated(topology: TopologyConfig, harvest: Harvest, found: Measured) -> TopologyConfig:
@@ -176,7 +200,7 @@ def _device(
     intervals: dict[str, list[float]],
     today: str,
 ) -> DeviceConfig:
-    kernels = kernel_table(harvest, name)
+    kernels = kernel_table(harvest, name, cache_bytes() if device.cores else ())
     times, between = dispatch(harvest, name)
     for key, interval in between.items():
         intervals[f"devices.{name}.dispatch.{key}"] = interval
@@ -197,17 +221,19 @@ def _device(
     )
 
 
-def kernel_table(harvest: Harvest, device: str) -> dict[str, KernelCost]:
+def kernel_table(
+    harvest: Harvest, device: str, caches: Sequence[int] = ()
+) -> dict[str, KernelCost]:
     """Fit every kernel of a device, each variant on its own and, without history, all together."""
     table: dict[str, KernelCost] = {}
     variants: dict[str, list[Samples]] = defaultdict(list)
     for (owner, key), samples in sorted(harvest.kernels.items()):
         if owner == device:
             variants[key.partition("/")[0]].append(samples)
-            table[key] = kernel_cost(samples)
+            table[key] = kernel_cost(samples, caches)
     for kernel, samples in variants.items():
         if kernel not in table:
-            table[kernel] = kernel_cost(pooled(samples), history=False)
+            table[kernel] = kernel_cost(pooled(samples), caches, history=False)
     return dict(sorted(table.items()))
 
 

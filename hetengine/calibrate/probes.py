@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse
 
-from hetengine import engine
 from hetengine.config import DataConfig, ModeConfig, RunConfig, TopologyConfig
 from hetengine.data.dataset import Dataset
 from hetengine.device import Span
+from hetengine.engine import linear
 from hetengine.problems.config import ProblemConfig
 from hetengine.record.recorder import Recorder
 from hetengine.solvers.config import DuhlConfig
@@ -85,7 +85,7 @@ class Probe:
     selection: str = "gap"
     precision: str = "float32"
     memory_fraction: float = 0.4
-    rounds: int = 8
+    rounds: int = 20
 
 
 def plan(shapes: tuple[Shape, ...] = SHAPES) -> list[Probe]:
@@ -151,7 +151,7 @@ def run_probe(
     """
     recorder = Recorder()
     y = score if probe.problem in _REGRESSION else np.where(score > 0, 1.0, -1.0)
-    engine.run(config_of(probe, topology, mode), recorder, Dataset("probe", X, y, None))
+    linear.run(config_of(probe, topology, mode), recorder, Dataset("probe", X, y, None))
     return recorder.spans
 
 

@@ -11,7 +11,21 @@ from dataclasses import dataclass, field, fields
 from hetengine.errors import UsageError
 
 FEATURES = ("constant", "bytes_read", "bytes_written", "flops", "items")
-"""What the time of a launch is regressed on."""
+"""What the time of a launch is regressed on, and per cache:"""
+
+BEYOND = "beyond_"
+"""Bytes read that were last used more than so many bytes ago: ``beyond_1048576`` for 1 MiB."""
+
+
+def is_feature(name: str) -> bool:
+    """Whether a coefficient may have this name.
+
+    Examples
+    --------
+    >>> is_feature("flops"), is_feature("beyond_1048576"), is_feature("beyond_reach")
+    (True, True, False)
+    """
+    return name in FEATURES or (name.startswith(BEYOND) and name.removeprefix(BEYOND).isdigit())
 
 
 @dataclass
@@ -27,12 +41,12 @@ class KernelCost:
     interval : list of float
         Ratio of measured to modelled time: 5th and 95th percentile.
     coefficients : dict of str to float
-        Seconds per unit of each of `FEATURES`; none of them is negative.
+        Seconds per unit of each feature; none of them is negative.
     lower, upper : dict of str to float
         Range of each feature in the measurements.
     history : list of str
-        One size class a line: ``flops bytes_read bytes_written items seconds deviation samples``,
-        the seconds a median, the deviation their median absolute deviation.
+        One size class a line: ``flops bytes_read bytes_written items reuse_bytes seconds deviation
+        samples``; see `hetengine.sim.cost.history.SizeClass`.
     constant_seconds : float or None
         Time of every launch, for a kernel without measurements.
     function : str
@@ -65,9 +79,10 @@ class KernelCost:
         """
         for key in ("coefficients", "lower", "upper"):
             for name, value in getattr(self, key).items():
-                if name not in FEATURES:
+                if not is_feature(name):
                     raise UsageError(
-                        f"topology: {owner}.{key} has {name!r}; allowed are {', '.join(FEATURES)}"
+                        f"topology: {owner}.{key} has {name!r}; allowed are {', '.join(FEATURES)} "
+                        f"and {BEYOND} with a number of bytes"
                     )
                 _at_least_zero(f"{owner}.{key}.{name}", value)
         for key in ("constant_seconds", "issue_seconds", "issue_item_seconds", "spread"):

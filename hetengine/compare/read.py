@@ -103,7 +103,10 @@ def read_run(directory: Path) -> RunRecord:
         trace = json.loads((directory / "trace.json").read_text(encoding="utf-8"))
         summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
         with (directory / "metrics.csv").open(newline="", encoding="utf-8") as stream:
-            rows = [(float(r["seconds"]), float(r["relative_gap"])) for r in csv.DictReader(stream)]
+            table = list(csv.DictReader(stream))
+        if table and "test_accuracy" in table[0]:
+            raise UsageError(f"compare: {directory} is a run of a net; it compares linear models")
+        rows = [(float(r["seconds"]), float(r["relative_gap"])) for r in table]
         events = trace["traceEvents"]
         name = directory.resolve().name
         mode, seconds = str(summary["mode"]), float(summary["seconds"])

@@ -11,8 +11,10 @@ FILES = ("svmlight", "csv", "npz", "npy")
 BUNDLED = ("breast_cancer", "diabetes", "digits", "wine", "iris")
 GENERATORS = ("dense_correlated", "sparse_powerlaw")
 SHAPE = "shape"
-NAMES = ("adult", *FILES, *BUNDLED, *GENERATORS, SHAPE)
-WITH_ROWS = tuple(name for name in NAMES if name != SHAPE)
+STORE = "store"
+PARQUET = "parquet"
+NAMES = ("adult", *FILES, PARQUET, STORE, *BUNDLED, *GENERATORS, SHAPE)
+WITH_ROWS = tuple(name for name in NAMES if name not in (SHAPE, STORE))
 
 CHOICES = {
     "layout": ("keep", "dense", "sparse"),
@@ -23,13 +25,13 @@ CHOICES = {
 }
 
 APPLIES = {
-    "path": FILES,
+    "path": (*FILES, PARQUET, STORE),
     "test_path": FILES,
     "target_path": ("npz", "npy"),
     "test_target_path": ("npz", "npy"),
     "columns": (*FILES, *GENERATORS, SHAPE),
     "index_base": ("svmlight",),
-    "target_column": ("csv", "npy"),
+    "target_column": ("csv", "npy", PARQUET),
     "header": ("csv",),
     "delimiter": ("csv",),
     "weights_path": WITH_ROWS,
@@ -50,7 +52,7 @@ APPLIES = {
 }
 
 REQUIRED = {
-    **dict.fromkeys(FILES, ("path",)),
+    **dict.fromkeys((*FILES, PARQUET, STORE), ("path",)),
     "dense_correlated": ("rows", "columns"),
     "sparse_powerlaw": ("rows", "columns", "density"),
     SHAPE: ("rows", "columns"),
@@ -68,10 +70,12 @@ class DataConfig:
     ----------
     name : str
         One of ``NAMES``: ``adult`` (shipped, with its test set), a file format (``svmlight``,
-        ``csv``, ``npz``, ``npy``), a set of scikit-learn, a generator, or ``shape`` (sizes only,
-        for ``mode=dry``).
+        ``csv``, ``npz``, ``npy``), ``store`` (columns on disk, from ``hetengine convert``),
+        ``parquet`` (to convert only), a set of scikit-learn, a generator, or ``shape`` (sizes
+        only, for ``mode=dry``).
     path, test_path : str or None
-        File of training and of test examples; svmlight and CSV also as .gz, .bz2 or .xz.
+        File of training and of test examples; svmlight and CSV also as .gz, .bz2 or .xz. Of a
+        store its folder.
     target_path, test_target_path : str or None
         ``.npy`` file of labels (npz, npy). Without it npy takes ``target_column`` of the matrix,
         and npz its member ``y``.

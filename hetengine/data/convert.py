@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 
 from hetengine.data.dataset import Dataset, FloatType, Matrix
-from hetengine.data.validate import check_matrix, check_target, check_weights, first_nonfinite
+from hetengine.data.validate import (
+    check_matrix,
+    check_size,
+    check_target,
+    check_weights,
+    first_nonfinite,
+)
 from hetengine.errors import DataError
 
 
@@ -17,6 +23,7 @@ def dataset_of(
     weights: Any = None,
     name: str = "array",
     dtype: FloatType = np.float32,
+    defer: bool = False,
 ) -> Dataset:
     """Check arrays and bring them into the form problems are built from.
 
@@ -34,6 +41,8 @@ def dataset_of(
         Name of the data set.
     dtype : numpy.dtype
         Float32 or float64 for X.
+    defer : bool
+        Leave it to whoever reads every entry next to notice NaN and Inf.
 
     Returns
     -------
@@ -50,12 +59,12 @@ def dataset_of(
     >>> dataset_of([[1, 0], [0, 2]], [1, -1]).X.dtype
     dtype('float32')
     """
-    matrix = matrix_of(X, dtype, name)
+    matrix = matrix_of(X, dtype, name, defer)
     labels = labels_of(y, matrix.shape[0], name)
     return Dataset(name, matrix, labels, weights_of(weights, matrix, name))
 
 
-def matrix_of(X: Any, dtype: FloatType, name: str) -> Matrix:
+def matrix_of(X: Any, dtype: FloatType, name: str, defer: bool = False) -> Matrix:
     """Return X as a C-ordered array or a canonical ``csr_array`` of a floating type.
 
     Parameters
@@ -66,6 +75,8 @@ def matrix_of(X: Any, dtype: FloatType, name: str) -> Matrix:
         Float32 or float64.
     name : str
         What to call it in a message.
+    defer : bool
+        Leave it to whoever reads every entry next to notice NaN and Inf.
 
     Returns
     -------
@@ -91,7 +102,7 @@ def matrix_of(X: Any, dtype: FloatType, name: str) -> Matrix:
             matrix = np.ascontiguousarray(raw, dtype=dtype)
     if raw.dtype != matrix.dtype:
         _check_overflow(raw, matrix, name)
-    check_matrix(matrix, name)
+    (check_size if defer else check_matrix)(matrix, name)
     return matrix
 
 

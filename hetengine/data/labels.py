@@ -36,7 +36,7 @@ def binary_labels(y: np.ndarray, name: str) -> tuple[np.ndarray, tuple[float, fl
     >>> binary_labels(np.array([0.0, 1.0, 1.0]), "coin")
     (array([-1.,  1.,  1.]), (0.0, 1.0))
     """
-    values = np.unique(y)
+    values = _two_values(y)
     if len(values) != 2:
         seen = ", ".join(f"{value:g}" for value in values[:SHOWN])
         more = ", ..." if len(values) > SHOWN else ""
@@ -47,6 +47,13 @@ def binary_labels(y: np.ndarray, name: str) -> tuple[np.ndarray, tuple[float, fl
         )
     classes = (float(values[0]), float(values[1]))
     return signs_of(y, classes, name), classes
+
+
+def _two_values(y: np.ndarray) -> np.ndarray:
+    """Return the distinct values; where there are two, without sorting."""
+    ends = np.array([y.min(), y.max()])
+    two = ends[0] < ends[1] and bool(((y == ends[0]) | (y == ends[1])).all())
+    return ends if two else np.unique(y)
 
 
 def signs_of(y: np.ndarray, classes: tuple[float, float], name: str) -> np.ndarray:

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from hetengine.data.config import BUNDLED, GENERATORS, SHAPE, DataConfig, check_config
+from hetengine.data.config import (
+    BUNDLED,
+    GENERATORS,
+    PARQUET,
+    SHAPE,
+    STORE,
+    DataConfig,
+    check_config,
+)
 from hetengine.data.dataset import Dataset, FloatType, Matrix, is_dense
 from hetengine.data.files import existing_file, set_name
 from hetengine.data.labels import cut_at
@@ -48,6 +56,8 @@ def load_dataset(config: DataConfig, dtype: FloatType, seed: int) -> Dataset:
     from hetengine.data.preprocess import preprocess
 
     check_config(config)
+    if config.name == STORE:
+        return _stored(Path(str(config.path)).expanduser())
     dataset = _read(config, np.dtype(dtype), seed)
     if config.columns is not None:
         dataset = _with_columns(dataset, config.columns, f"data.columns={config.columns}")
@@ -104,11 +114,24 @@ def shape_of(config: DataConfig) -> tuple[int, int, float]:
     return rows, columns, 1.0 if config.density is None else config.density
 
 
+def _stored(path: Path) -> Dataset:
+    """Open a column store; its columns were checked when they were written."""
+    from hetengine.store.store import open_store
+
+    store = open_store(path)
+    return Dataset(store.header.name, store, store.y, store.weights)
+
+
 def _read(config: DataConfig, dtype: np.dtype[Any], seed: int) -> Dataset:
     if config.name == SHAPE:
         raise UsageError(
             "data=shape holds sizes only and is for mode=dry; choose another data set, such as "
             "data=adult, or set mode=dry"
+        )
+    if config.name == PARQUET:
+        raise UsageError(
+            "data=parquet is read by hetengine convert only; type hetengine convert data=parquet "
+            f"data.path={config.path} --side primal|dual --out DIR, and data=store data.path=DIR"
         )
     if config.name in GENERATORS:
         from hetengine.data import synthetic

@@ -67,17 +67,45 @@ def read_svmlight(
 
 
 def _read_from_zero(path: Path, dtype: FloatType) -> tuple[Matrix, np.ndarray]:
+    with opened(path) as stream:
+        X, y = parse_svmlight(stream, path, dtype)
+    if X.shape[0] == 0:
+        raise DataError(f"{path}: no examples in the file; need lines 'label column:value ...'")
+    return X, y
+
+
+def parse_svmlight(stream: BinaryIO, path: Path, dtype: FloatType) -> tuple[Matrix, np.ndarray]:
+    """Parse lines of a file, the first column counted as 0.
+
+    Parameters
+    ----------
+    stream : binary file
+        Whole lines, all of the file or some.
+    path : Path
+        The file, read again to find a fault.
+    dtype : numpy.dtype
+        Float32 or float64 for the values.
+
+    Returns
+    -------
+    X : scipy.sparse.csr_matrix
+        As wide as the highest column in these lines.
+    y : numpy.ndarray of float64
+        Labels.
+
+    Raises
+    ------
+    DataError
+        Naming file, line and token.
+    """
     from sklearn.datasets import load_svmlight_file
 
     read: Any = load_svmlight_file  # its inferred parameter types are narrower than the real ones
     try:
-        with opened(path) as stream:
-            loaded = read(stream, dtype=dtype, zero_based=True)
+        loaded = read(stream, dtype=dtype, zero_based=True)
     except (ValueError, OverflowError) as error:
         raise DataError(_fault(path, dtype) or f"{path}: not svmlight data ({error})") from error
     X, y = loaded[0], loaded[1]
-    if X.shape[0] == 0:
-        raise DataError(f"{path}: no examples in the file; need lines 'label column:value ...'")
     if not (np.isfinite(X.data).all() and np.isfinite(y).all()):
         raise DataError(_fault(path, dtype) or f"{path}: holds a value that is not finite")
     return X, y

@@ -7,7 +7,9 @@ few).
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -46,26 +48,59 @@ def dense_correlated(config: DataConfig, dtype: FloatType, seed: int) -> Dataset
         Dense. Regression: ``y = X w + noise`` with a sparse ``w`` of entries +-(0.5 + Exp(1)).
         Classification: the sign of ``X w``, a part of the signs flipped.
     """
-    rng = np.random.default_rng(seed)
-    rows, columns = config.rows or 1, config.columns or 1
-    classify = config.task == "classification"
-    loadings = rng.standard_normal((config.factors, columns)) / math.sqrt(config.factors)
-    w = _true_coefficients(columns, config.support, classify, rng)
-    X = np.empty((rows, columns), dtype)
-    signal = np.empty(rows)
-    step = max(min(rows, 256), BLOCK_ENTRIES // columns)
-    for start in range(0, rows, step):
-        stop = min(rows, start + step)
-        block = _autoregression(columns, stop - start, config.correlation, rng)
-        block *= math.sqrt(1 - config.factor_share)
-        common = rng.standard_normal((stop - start, config.factors)) @ loadings
-        block += math.sqrt(config.factor_share) * common.T
-        if classify:
-            block /= math.sqrt(columns)
-        X[start:stop] = block.T
-        signal[start:stop] = w @ block
-    y = _targets(signal, config, DENSE_FLIPS, rng)
-    return Dataset("dense_correlated", X, y)
+    source = CorrelatedRows(config, seed)
+    X = np.empty((source.rows, source.columns), dtype)
+    for part, block in source.blocks():
+        X[part] = block.T
+    return Dataset("dense_correlated", X, source.labels())
+
+
+class CorrelatedRows:
+    """The examples of `dense_correlated`, some rows at a time.
+
+    Parameters
+    ----------
+    config : DataConfig
+        As for `dense_correlated`.
+    seed : int
+        Seed of every draw.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Size of the whole.
+    """
+
+    def __init__(self, config: DataConfig, seed: int) -> None:
+        self.rows, self.columns = config.rows or 1, config.columns or 1
+        self._config = config
+        self._classify = config.task == "classification"
+        self._rng = rng = np.random.default_rng(seed)
+        self._loadings = rng.standard_normal((config.factors, self.columns))
+        self._loadings /= math.sqrt(config.factors)
+        self._w = _true_coefficients(self.columns, config.support, self._classify, rng)
+        self._signal = np.empty(self.rows)
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield rows, once: where they stand, and the block of X transposed, float64."""
+        config, rng, columns = self._config, self._rng, self.columns
+        step = max(min(self.rows, 256), BLOCK_ENTRIES // columns)
+        for start in range(0, self.rows, step):
+            part = slice(start, min(self.rows, start + step))
+            count = part.stop - start
+            block = _autoregression(columns, count, config.correlation, rng)
+            block *= math.sqrt(1 - config.factor_share)
+            common = rng.standard_normal((count, config.factors)) @ self._loadings
+            common *= math.sqrt(config.factor_share)
+            block += common.T
+            if self._classify:
+                block /= math.sqrt(columns)
+            self._signal[part] = self._w @ block
+            yield part, block
+
+    def labels(self) -> np.ndarray:
+        """Return y of all rows, once every block has been made."""
+        return _targets(self._signal, self._config, DENSE_FLIPS, self._rng)
 
 
 def sparse_powerlaw(config: DataConfig, dtype: FloatType, seed: int) -> Dataset:
@@ -91,28 +126,70 @@ def sparse_powerlaw(config: DataConfig, dtype: FloatType, seed: int) -> Dataset:
     """
     from scipy.sparse import csr_array
 
-    rng = np.random.default_rng(seed)
-    rows, columns = config.rows or 1, config.columns or 1
-    entries = entries_per_row(config)
-    popularity = (np.arange(columns) + POPULARITY_OFFSET) ** -POPULARITY_POWER
-    rng.shuffle(popularity)
-    w = rng.standard_normal(columns)
-    indices = np.empty((rows, entries), np.int32)
-    for block in _blocks(rows, max(entries, columns if 4 * entries > columns else 1)):
-        indices[block] = draw_distinct(popularity, indices[block].shape, rng)
-    idf = np.log((1 + rows) / (1 + np.bincount(indices.ravel(), minlength=columns))) + 1
-    values = np.empty((rows, entries), dtype)
-    signal = np.empty(rows)
-    for block in _blocks(rows, entries):
-        chosen = indices[block]
-        tfidf = (1 + np.log1p(rng.poisson(REPEATS, chosen.shape))) * idf[chosen]
-        tfidf /= np.linalg.norm(tfidf, axis=1, keepdims=True)
-        values[block] = tfidf
-        signal[block] = (tfidf * w[chosen]).sum(axis=1)
+    source = PowerlawRows(config, seed)
+    rows, entries = source.rows, source.entries
+    indices, values = np.empty((rows, entries), np.int32), np.empty((rows, entries), dtype)
+    for part, chosen, tfidf in source.blocks():
+        indices[part], values[part] = chosen, tfidf
     wide = rows * entries > np.iinfo(np.int32).max
     starts = np.arange(rows + 1, dtype=np.int64 if wide else np.int32) * entries
-    X = csr_array((values.ravel(), indices.ravel(), starts), shape=(rows, columns))
-    return Dataset("sparse_powerlaw", X, _targets(signal, config, SPARSE_FLIPS, rng))
+    X = csr_array((values.ravel(), indices.ravel(), starts), shape=(rows, source.columns))
+    return Dataset("sparse_powerlaw", X, source.labels())
+
+
+class PowerlawRows:
+    """The examples of `sparse_powerlaw`, some rows at a time.
+
+    Document frequencies need the columns of all rows before the first value; those are drawn twice
+    from one state of the generator rather than kept.
+
+    Parameters
+    ----------
+    config : DataConfig
+        As for `sparse_powerlaw`.
+    seed : int
+        Seed of every draw.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Size of the whole.
+    entries : int
+        Entries of each row.
+    """
+
+    def __init__(self, config: DataConfig, seed: int) -> None:
+        self.rows, self.columns = config.rows or 1, config.columns or 1
+        self.entries = entries_per_row(config)
+        self._config = config
+        self._rng = rng = np.random.default_rng(seed)
+        self._popularity = (np.arange(self.columns) + POPULARITY_OFFSET) ** -POPULARITY_POWER
+        rng.shuffle(self._popularity)
+        self._w = rng.standard_normal(self.columns)
+        self._signal = np.empty(self.rows)
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Yield rows, once: where they stand, the columns of their entries, and the values."""
+        again = copy.deepcopy(self._rng)
+        frequency = np.zeros(self.columns, np.int64)
+        for _, chosen in self._columns(self._rng):
+            frequency += np.bincount(chosen.ravel(), minlength=self.columns)
+        idf = np.log((1 + self.rows) / (1 + frequency)) + 1
+        for part, chosen in self._columns(again):
+            tfidf = (1 + np.log1p(self._rng.poisson(REPEATS, chosen.shape))) * idf[chosen]
+            tfidf /= np.linalg.norm(tfidf, axis=1, keepdims=True)
+            self._signal[part] = (tfidf * self._w[chosen]).sum(axis=1)
+            yield part, chosen, tfidf
+
+    def _columns(self, rng: np.random.Generator) -> Iterator[tuple[slice, np.ndarray]]:
+        few = 4 * self.entries > self.columns
+        for part in _blocks(self.rows, max(self.entries, self.columns if few else 1)):
+            shape = (part.stop - part.start, self.entries)
+            yield part, draw_distinct(self._popularity, shape, rng)
+
+    def labels(self) -> np.ndarray:
+        """Return y of all rows, once every block has been made."""
+        return _targets(self._signal, self._config, SPARSE_FLIPS, self._rng)
 
 
 def entries_per_row(config: DataConfig) -> int:

@@ -61,23 +61,59 @@ def read_csv(
     DataError
         Naming file, line and column: unreadable, empty, ragged, not a number, NaN or Inf.
     """
+    parts = list(
+        csv_blocks(
+            path,
+            dtype,
+            target_column=target_column,
+            header=header,
+            delimiter=delimiter,
+            cells=BLOCK_CELLS,
+        )
+    )
+    return np.concatenate([X for X, _ in parts]), np.concatenate([y for _, y in parts])
+
+
+def csv_blocks(
+    path: Path,
+    dtype: FloatType,
+    *,
+    target_column: int,
+    header: str,
+    delimiter: str,
+    cells: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Read a CSV file some lines at a time; parameters and errors are those of `read_csv`.
+
+    Parameters
+    ----------
+    path, dtype, target_column, header, delimiter
+        As for `read_csv`.
+    cells : int
+        About how many cells a block shall have.
+
+    Yields
+    ------
+    X, y : numpy.ndarray
+        Features and labels of consecutive lines.
+    """
+    empty = True
     with opened(path) as stream, _as_text(stream) as text:
         lines = (line for _, line in _numbered(text))
         first = next(lines, None)
         if first is None:
             raise DataError(f"{path}: no lines of numbers in the file")
         separator = _separator(first, delimiter)
-        cells = _cells(first, separator)
-        named = header == "yes" or (header == "auto" and all(as_number(c) is None for c in cells))
-        layout = _Layout(separator, len(cells), named, header)
-        target = target_index(target_column, len(cells), str(path))
+        words = _cells(first, separator)
+        named = header == "yes" or (header == "auto" and all(as_number(c) is None for c in words))
+        layout = _Layout(separator, len(words), named, header)
+        target = target_index(target_column, len(words), str(path))
         body = lines if named else chain([first], lines)
-        parts = [
-            _split(block, target, dtype, path, layout) for block in _blocks(body, path, layout)
-        ]
-    if not parts:
+        for block in _blocks(body, path, layout, cells):
+            empty = False
+            yield _split(block, target, dtype, path, layout)
+    if empty:
         raise DataError(f"{path}: only a header line; need at least one line of numbers")
-    return np.concatenate([X for X, _ in parts]), np.concatenate([y for _, y in parts])
 
 
 def target_index(target_column: int, width: int, name: str) -> int:
@@ -145,8 +181,8 @@ def _cells(line: str, separator: str | None) -> list[str]:
         return line.split(separator)
 
 
-def _blocks(body: Iterator[str], path: Path, layout: _Layout) -> Iterator[np.ndarray]:
-    step = max(1, BLOCK_CELLS // layout.width)
+def _blocks(body: Iterator[str], path: Path, layout: _Layout, cells: int) -> Iterator[np.ndarray]:
+    step = max(1, cells // layout.width)
     while lines := list(islice(body, step)):
         try:
             block = np.loadtxt(

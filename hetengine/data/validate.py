@@ -70,13 +70,32 @@ def check_matrix(X: Matrix, name: str) -> None:
     DataError
         With the row and column, counted from 0, of the first NaN or Inf.
     """
-    if X.shape[0] == 0 or X.shape[1] == 0:
-        raise DataError(f"{name}: {X.shape[0]} rows x {X.shape[1]} columns; need at least 1 x 1")
+    check_size(X, name)
     bad = first_nonfinite(X)
     if bad is not None:
         row, column, value = bad
         raise DataError(f"{name}: X[{row}, {column}] is {value}; {NOT_FINITE}")
-    if empty_columns(X).size == X.shape[1]:
+
+
+def check_size(X: Matrix, name: str) -> None:
+    """Check that a matrix has rows, columns and something other than zeros.
+
+    Parameters
+    ----------
+    X : numpy.ndarray or csr_array, shape (rows, columns)
+        The examples.
+    name : str
+        What to call it in a message.
+
+    Raises
+    ------
+    DataError
+        Otherwise.
+    """
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        raise DataError(f"{name}: {X.shape[0]} rows x {X.shape[1]} columns; need at least 1 x 1")
+    parts = (X[block] for block in row_blocks(X)) if is_dense(X) else (X.data[:1000], X.data)
+    if not any(part.any() for part in parts):
         raise DataError(f"{name}: every entry of X is zero; there is nothing to learn from")
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hetengine.errors import UsageError
+from hetengine.families import trains_net
 
 if TYPE_CHECKING:
     from hetengine.plan.predict import Prediction
@@ -71,6 +72,11 @@ def _plan(overrides: list[str], *, execute: bool) -> int:
 
     fixed, axes = split(overrides)
     config = compose([*fixed, "mode=simulate"])
+    if trains_net(config):
+        raise UsageError(
+            f"plan: ranks placements by the duality gap, and problem={config.problem.name} is a "
+            "net; simulate its placements with --multirun mode=simulate topology=NAME,NAME"
+        )
     if config.data.name == "shape":
         raise UsageError(
             "plan: data=shape has no values, so nothing converges; name data or a generator, or "

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hetengine import engine
 from hetengine.api import compose
 from hetengine.config import RunConfig
 from hetengine.data.dataset import Dataset
 from hetengine.data.load import load_dataset
+from hetengine.engine import linear
 from hetengine.errors import OutOfCapacity, UsageError
+from hetengine.families import linear_parts
 from hetengine.plan.candidates import Candidate
 from hetengine.record.recorder import Recorder
 
@@ -105,7 +106,7 @@ def _simulate(
     cut = limit < (config.max_seconds or math.inf)
     config = replace(config, max_seconds=limit if math.isfinite(limit) else None)
     try:
-        result = engine.run(config, Recorder(), _dataset(config, loaded))
+        result = linear.run(config, Recorder(), _dataset(config, loaded))
     except (OutOfCapacity, UsageError) as error:
         return Prediction(candidate, "refused", math.inf, reason=str(error))
     return Prediction(
@@ -120,8 +121,9 @@ def _simulate(
 
 def _dataset(config: RunConfig, loaded: dict[str, Dataset]) -> Dataset:
     """Load the examples once for all placements that use the same."""
-    key = repr((config.data, config.precision, config.seed))
+    source = linear_parts(config).data
+    key = repr((source, config.precision, config.seed))
     if key not in loaded:
         loaded.clear()
-        loaded[key] = load_dataset(config.data, np.dtype(config.precision), config.seed)
+        loaded[key] = load_dataset(source, np.dtype(config.precision), config.seed)
     return loaded[key]

@@ -86,6 +86,7 @@ def certify(
     w: ArrayLike,
     u: ArrayLike,
     exact: ArrayLike | None = None,
+    reach: ArrayLike | None = None,
 ) -> Certificate:
     """Return a certificate from one consistent snapshot (alpha, w, u).
 
@@ -101,6 +102,9 @@ def certify(
         a proof).
     exact : array_like, shape (d,), optional
         ``problem.shared_vector(alpha)``; by default w is taken to be it.
+    reach : array_like, shape (n,), optional
+        How far each entry of u may be off, where u is known within bounds only. The gap is then
+        the largest of all u within reach, and on the dual side so is the objective.
 
     Returns
     -------
@@ -117,8 +121,29 @@ def certify(
     Ndiaye et al., Gap Safe screening rules, JMLR 2017 (rescaled dual point); Duenner et al.,
     Primal-Dual Rates and Certificates, ICML 2016 (gaps as certificates).
     """
-    given = np.asarray(alpha, dtype=np.float64)
     w, u = np.asarray(w, dtype=np.float64), np.asarray(u, dtype=np.float64)
+    alpha, exact = _projected(problem, np.asarray(alpha, dtype=np.float64), w, u, exact)
+    off = np.zeros(u.size) if reach is None else np.asarray(reach, dtype=np.float64)
+    if problem.side == "dual":
+        if reach is None:
+            return _primal_dual(problem, alpha, w, u, exact)
+        return _primal_dual_within(problem, alpha, w, u, off, exact)
+    shift = _shift(problem, w)
+    u, theta = centred(problem, u, shift, w)
+    assert theta is not None
+    if problem.needs_bound:
+        return _lasso(problem, alpha, theta, u, off, exact, shift)
+    if reach is not None:
+        u = farthest(problem, alpha, u, off, 0.0)
+    gap = float(term_gap(problem.kind, alpha, u, problem.p, problem.q).sum())
+    gap += _distance(problem, exact, theta)
+    return _certificate(problem.objective(alpha, exact), gap, "conjugate", 1.0, shift)
+
+
+def _projected(
+    problem: CoordinateProblem, given: Vector, w: Vector, u: Vector, exact: ArrayLike | None
+) -> tuple[Vector, Vector]:
+    """Return alpha within its bounds and the shared vector that belongs to it."""
     alpha = problem.project(given)
     if exact is None:
         exact = w
@@ -128,16 +153,7 @@ def certify(
     moved = alpha - given
     if moved.any():
         exact = exact + problem.smoothness * problem.columns.combine(moved)
-    if problem.side == "dual":
-        return _primal_dual(problem, alpha, w, u, exact)
-    shift = _shift(problem, w)
-    u, theta = centred(problem, u, shift, w)
-    assert theta is not None
-    if problem.needs_bound:
-        return _lasso(problem, alpha, theta, u, exact, shift)
-    gap = float(term_gap(problem.kind, alpha, u, problem.p, problem.q).sum())
-    gap += _distance(problem, exact, theta)
-    return _certificate(problem.objective(alpha, exact), gap, "conjugate", 1.0, shift)
+    return alpha, exact
 
 
 def _primal_dual(
@@ -150,11 +166,52 @@ def _primal_dual(
     return _certificate(problem.smooth_value(w) + float(losses.sum()), gap, "primal-dual")
 
 
+def _primal_dual_within(
+    problem: CoordinateProblem, alpha: Vector, w: Vector, u: Vector, off: Vector, exact: Vector
+) -> Certificate:
+    """Return an upper bound of P(beta) - D(alpha), and of P(beta), for u within reach."""
+    worst = farthest(problem, alpha, u, off, 0.0)
+    gap = float(term_gap(problem.kind, alpha, worst, problem.p, problem.q).sum())
+    gap += _distance(problem, exact, w)
+    objective = gap - problem.objective(alpha, exact)
+    return _certificate(objective, gap, "primal-dual")
+
+
+def farthest(
+    problem: CoordinateProblem, alpha: ArrayLike, u: ArrayLike, reach: ArrayLike, bound: float
+) -> Vector:
+    """Return the u within reach at which each coordinate's gap is largest.
+
+    A term's gap is convex in ``u_i`` (its conjugate is), so that its largest value over an interval
+    is at one of the ends.
+
+    Parameters
+    ----------
+    problem : CoordinateProblem
+    alpha, u : array_like, shape (n,)
+    reach : array_like, shape (n,)
+        How far each entry of u may be off.
+    bound : float
+        Box of the lasso, see `CoordinateProblem.bound`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+    """
+    centre, off = np.asarray(u, dtype=np.float64), np.asarray(reach, dtype=np.float64)
+    low, high = centre - off, centre + off
+    below, above = (
+        term_gap(problem.kind, alpha, end, problem.p, problem.q, bound) for end in (low, high)
+    )
+    return np.where(below > above, low, high)
+
+
 def _lasso(
     problem: CoordinateProblem,
     alpha: Vector,
     w: Vector,
     u: Vector,
+    off: Vector,
     exact: Vector,
     shift: float,
 ) -> Certificate:
@@ -165,10 +222,10 @@ def _lasso(
     ``l1 / (l1 + e)`` pays at most ``e ||alpha||_1`` in the linear part and ``e f / l1`` in the
     rest, drift included.
     """
-    steepest = float(np.abs(u[problem.p > 0]).max(initial=0.0))
+    steepest = float((np.abs(u) + off)[problem.p > 0].max(initial=0.0))
     scale = _best_scale(problem, w, steepest)
     # Rounding may leave |scale u| an ulp above l1, where the lasso's conjugate is infinite.
-    feasible = np.clip(scale * u, -problem.p, problem.p)
+    feasible = np.clip(scale * (u + np.copysign(off, alpha * scale)), -problem.p, problem.p)
     gap = float(term_gap(problem.kind, alpha, feasible, problem.p, problem.q).sum())
     gap += _distance(problem, exact, scale * w)
     return _certificate(problem.objective(alpha, exact), gap, "rescaled dual", scale, shift)

@@ -11,6 +11,7 @@ from hetengine.problems.kinds import Kind
 from hetengine.problems.lambda_max import lambda_max, normalised_weights
 from hetengine.problems.matrix import Columns, Matrix, ShapeColumns, columns_of
 from hetengine.problems.problem import CoordinateProblem
+from hetengine.problems.row_matrix import RowMatrix, rows_of
 
 Vector = NDArray[np.float64]
 
@@ -28,6 +29,7 @@ def make_problem(
     y: ArrayLike,
     weights: ArrayLike | None = None,
     dtype: DTypeLike = np.float32,
+    by_row: bool = False,
 ) -> CoordinateProblem:
     """Return the coordinate form of one problem on one data set.
 
@@ -42,6 +44,9 @@ def make_problem(
         Example weights; scaled to mean 1, so that the loss is a weighted mean.
     dtype : float32 or float64
         Type of the stored matrix; everything else is float64.
+    by_row : bool
+        Leave the data in rows whatever the side, for solvers that pass over examples; otherwise
+        they are laid out by coordinate.
 
     Returns
     -------
@@ -58,9 +63,13 @@ def make_problem(
     scale = None if weights is None else normalised_weights(weights, labels.size)
     lam = _strength(config, X, labels, scale)
     if config.side_for(*X.shape) == "primal":
-        return _primal(config, lam, X, labels, scale, dtype)
-    ones = np.ones(labels.size) if config.intercept else None
-    columns = columns_of(X, "dual", dtype, append=ones)
+        return _primal(config, lam, X, labels, scale, dtype, by_row)
+    columns: Columns
+    if by_row:
+        columns = rows_of(X, "dual", dtype, config.intercept)
+    else:
+        ones = np.ones(labels.size) if config.intercept else None
+        columns = columns_of(X, "dual", dtype, append=ones)
     importance = np.ones(labels.size) if scale is None else scale
     return _dual(config, lam, columns, labels, importance / labels.size)
 
@@ -71,6 +80,7 @@ def make_shape_problem(
     columns: int,
     density: float = 1.0,
     dtype: DTypeLike = np.float32,
+    by_row: bool = False,
 ) -> CoordinateProblem:
     """Return a problem of the right sizes and no data, for ``mode=dry``.
 
@@ -83,6 +93,8 @@ def make_shape_problem(
     density : float
         Share of stored entries; 1 is dense.
     dtype : float32 or float64
+    by_row : bool
+        As for `make_problem`.
 
     Returns
     -------
@@ -91,10 +103,17 @@ def make_shape_problem(
     """
     lam = config.lam or config.lam_ratio or DEFAULT_LAM_RATIO
     extra = int(config.intercept)
-    if config.side_for(rows, columns) == "dual":
+    side = config.side_for(rows, columns)
+    shape: Columns
+    if by_row:
+        stored = ShapeColumns(rows, columns, np.dtype(dtype), density)
+        shape = RowMatrix(stored, side, config.intercept)
+    elif side == "dual":
         shape = ShapeColumns(rows, columns + extra, np.dtype(dtype), density)
+    else:
+        shape = ShapeColumns(columns + extra, rows, np.dtype(dtype), density)
+    if side == "dual":
         return _dual(config, lam, shape, np.ones(rows), np.full(rows, 1 / rows))
-    shape = ShapeColumns(columns + extra, rows, np.dtype(dtype), density)
     direction = np.ones(rows) if config.intercept else None
     products = np.zeros(columns + extra) if config.intercept else None
     return _penalised(config, lam, shape, np.zeros(rows), direction, products)
@@ -140,9 +159,17 @@ def _primal(
     labels: Vector,
     scale: Vector | None,
     dtype: DTypeLike,
+    by_row: bool,
 ) -> CoordinateProblem:
     root = None if scale is None else np.sqrt(scale)
     target = labels if root is None else root * labels
+    if by_row:
+        rows = rows_of(X, "primal", dtype, config.intercept, root)
+        ones = np.ones(labels.size) if root is None else root
+        direction = ones if config.intercept else None
+        # What belongs to the constant is measured in the solver's first pass over the rows.
+        products = np.zeros(rows.count) if config.intercept else None
+        return _penalised(config, lam, rows, target, direction, products)
     if not config.intercept:
         columns = columns_of(X, "primal", dtype, row_scale=root)
         return _penalised(config, lam, columns, target, None, None)

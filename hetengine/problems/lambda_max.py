@@ -93,6 +93,8 @@ def lambda_max(
 
 def _transposed_product(X: Matrix, vector: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return ``X^T vector`` in the layout X already has, so that nothing is copied."""
+    if hasattr(X, "transposed_product"):
+        return X.transposed_product(vector)
     by_column = X.format == "csc" if hasattr(X, "tocsc") else np.asarray(X).flags.f_contiguous
     dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)
     if by_column:

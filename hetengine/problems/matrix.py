@@ -9,16 +9,27 @@ from numpy.typing import DTypeLike, NDArray
 
 from hetengine.errors import UsageError, did_you_mean
 from hetengine.problems.dense import DenseColumns
+from hetengine.problems.row_matrix import RowMatrix
 from hetengine.problems.shape import ShapeColumns
 from hetengine.problems.sparse import SparseColumns
+from hetengine.problems.stored import StoredColumns
 
-__all__ = ["Columns", "DenseColumns", "Matrix", "ShapeColumns", "SparseColumns", "columns_of"]
+__all__ = [
+    "Columns",
+    "DenseColumns",
+    "Matrix",
+    "RowMatrix",
+    "ShapeColumns",
+    "SparseColumns",
+    "StoredColumns",
+    "columns_of",
+]
 
-#: What users hand in: an ndarray (N, P) or any SciPy sparse array or matrix.
+#: What users hand in: an ndarray (N, P), any SciPy sparse array or matrix, or an open store.
 Matrix: TypeAlias = Any
 
 #: What solvers work on.
-Columns: TypeAlias = DenseColumns | SparseColumns | ShapeColumns
+Columns: TypeAlias = DenseColumns | SparseColumns | ShapeColumns | StoredColumns | RowMatrix
 
 _MOST_ROWS = np.iinfo(np.uint32).max
 _MOST_ENTRIES = np.iinfo(np.int32).max
@@ -30,7 +41,7 @@ def columns_of(
     dtype: DTypeLike,
     append: NDArray[np.floating] | None = None,
     row_scale: NDArray[np.floating] | None = None,
-) -> DenseColumns | SparseColumns:
+) -> DenseColumns | SparseColumns | StoredColumns:
     """Lay the data out by coordinate.
 
     The primal side has one column per feature (``A = X``), the dual side one per example
@@ -39,8 +50,8 @@ def columns_of(
 
     Parameters
     ----------
-    X : ndarray (N, P) or SciPy sparse array (N, P)
-        Examples by features.
+    X : ndarray (N, P) or SciPy sparse array (N, P) or Store
+        Examples by features; a store has been laid out when it was written.
     side : {'primal', 'dual'}
     dtype : float32 or float64
         Type of the stored values.
@@ -52,7 +63,7 @@ def columns_of(
 
     Returns
     -------
-    DenseColumns or SparseColumns
+    DenseColumns or SparseColumns or StoredColumns
 
     Raises
     ------
@@ -66,6 +77,9 @@ def columns_of(
         raise UsageError(f"precision {kind} is not supported; allowed: float32, float64")
     if len(X.shape) != 2 or min(X.shape) < 1:
         raise UsageError(f"data of shape {X.shape} must be rows x columns, at least 1 x 1")
+    if hasattr(X, "stored_columns"):
+        constant, weighted = append is not None, row_scale is not None
+        return X.stored_columns(side, kind, constant=constant, weighted=weighted)
     if hasattr(X, "tocsc"):
         return _sparse(X, side, kind, append, row_scale)
     return DenseColumns(_dense(np.asarray(X), side, kind, append, row_scale))

@@ -25,6 +25,7 @@ def safe_to_drop(
     alpha: ArrayLike,
     u: ArrayLike,
     square_norms: ArrayLike,
+    reach: ArrayLike | float = 0.0,
 ) -> tuple[NDArray[np.bool_], Vector]:
     """Return which coordinates are settled, and the values they settle at.
 
@@ -41,6 +42,8 @@ def safe_to_drop(
         As given to `certify` (u not centred, not rescaled).
     square_norms : array_like, shape (n,)
         ``||a_i||^2``.
+    reach : array_like, shape (n,), or float
+        How far each entry of u may be off, as given to `certify`.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def safe_to_drop(
     """
     values = np.array(alpha, dtype=np.float64)
     norms = np.sqrt(np.asarray(square_norms, dtype=np.float64))
-    reach = norms * _radius(problem, certificate)
+    reach = norms * _radius(problem, certificate) + abs(certificate.dual_scale) * np.asarray(reach)
     scores, _ = centred(problem, np.asarray(u, dtype=np.float64), certificate.dual_shift)
     scores = certificate.dual_scale * scores
     if problem.kind is Kind.PENALTY:

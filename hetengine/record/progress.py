@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
-from hetengine.record.metrics import MetricsRow
+from hetengine.record.goal import Goal
+from hetengine.record.metrics import MetricsRow, Row
 
 PLAIN_SECONDS = 0.5
 """Least wall time between two plain lines."""
@@ -17,8 +18,8 @@ PLAIN_SECONDS = 0.5
 class Progress(Protocol):
     """Receives the rows and messages of one run."""
 
-    def row(self, row: MetricsRow) -> None:
-        """Show a new certificate."""
+    def row(self, row: Row) -> None:
+        """Show a new certificate or evaluation."""
         ...
 
     def message(self, text: str) -> None:
@@ -33,7 +34,7 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def row(self, row: MetricsRow) -> None:
+    def row(self, row: Row) -> None:
         """Show nothing."""
 
     def message(self, text: str) -> None:
@@ -44,7 +45,7 @@ class Silent:
 
 
 class Plain:
-    """One line per certificate, at most one per half second besides the first and the last.
+    """One line per row, at most one per half second besides the first and the last.
 
     Parameters
     ----------
@@ -58,9 +59,9 @@ class Plain:
         self._stream = stream
         self._monotonic = monotonic
         self._next = -math.inf
-        self._held: MetricsRow | None = None
+        self._held: Row | None = None
 
-    def row(self, row: MetricsRow) -> None:
+    def row(self, row: Row) -> None:
         """Write a line, or hold the row back until the next one is due."""
         now = self._monotonic()
         if now < self._next:
@@ -86,32 +87,30 @@ class Plain:
 
 
 class Live:
-    """One line that changes in place, with a bar for the way of the gap to the tolerance.
+    """One line that changes in place, with a bar for the way to the run's goal.
 
     Parameters
     ----------
     stream : text file
         A terminal.
-    tol : float
-        Relative gap at which the bar is full.
+    goal : Goal
+        Says how far the run has come.
     """
 
-    def __init__(self, stream: TextIO, tol: float) -> None:
+    def __init__(self, stream: TextIO, goal: Goal) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
 
-        self._tol = tol
-        self._first = 0.0
+        self._goal = goal
         columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
         self._bar = Bar(*columns, console=Console(file=stream), transient=True)
         self._task = self._bar.add_task("starting", total=1.0)
         self._bar.start()
 
-    def row(self, row: MetricsRow) -> None:
+    def row(self, row: Row) -> None:
         """Move the bar."""
-        self._first = max(self._first, row.relative_gap if math.isfinite(row.relative_gap) else 0.0)
-        done = fraction_done(self._first, row.relative_gap, self._tol)
+        done = self._goal.fraction_done(row)
         self._bar.update(self._task, completed=done, description=describe(row))
 
     def message(self, text: str) -> None:
@@ -123,7 +122,7 @@ class Live:
         self._bar.stop()
 
 
-def describe(row: MetricsRow) -> str:
+def describe(row: Row) -> str:
     """Return one line about a row.
 
     Examples
@@ -131,10 +130,17 @@ def describe(row: MetricsRow) -> str:
     >>> describe(MetricsRow(3, 1.5, 1.6, 0.25, 2.5e-4, 1e-3, 40, 8, 3_000_000, 0, 0.2))
     'round 3  1.50 s  objective 0.25  relative gap 1.00e-03  resident 40  swapped 8  up 3.0 MB'
     """
+    if isinstance(row, MetricsRow):
+        return (
+            f"round {row.round}  {row.seconds:.2f} s  objective {row.objective:.6g}  "
+            f"relative gap {row.relative_gap:.2e}  resident {row.resident_columns}  "
+            f"swapped {row.swapped_columns}  up {human_bytes(row.bytes_host_to_device)}"
+        )
     return (
-        f"round {row.round}  {row.seconds:.2f} s  objective {row.objective:.6g}  "
-        f"relative gap {row.relative_gap:.2e}  resident {row.resident_columns}  "
-        f"swapped {row.swapped_columns}  up {human_bytes(row.bytes_host_to_device)}"
+        f"round {row.round}  {row.seconds:.2f} s  epoch {row.paper_epoch:.4g}  "
+        f"passes {row.passes:.4g}  training loss {row.train_loss:.4f}  "
+        f"test loss {row.test_loss:.4f}  accuracy {row.test_accuracy:.4f}  "
+        f"lr {row.learning_rate:.3g}"
     )
 
 
@@ -153,30 +159,15 @@ def human_bytes(nbytes: float) -> str:
     return f"{nbytes:.1f} TB"
 
 
-def fraction_done(first: float, now: float, tol: float) -> float:
-    """Return how far a gap has come from its first value to the tolerance, on a log scale.
-
-    Examples
-    --------
-    >>> fraction_done(1.0, 1e-2, 1e-4)
-    0.5
-    """
-    if not (math.isfinite(now) and first > tol):
-        return 0.0 if not now <= tol else 1.0
-    if now <= tol:
-        return 1.0
-    return min(1.0, max(0.0, math.log(first / now) / math.log(first / tol)))
-
-
-def make_progress(kind: str, tol: float, stream: TextIO | None = None) -> Progress:
+def make_progress(kind: str, goal: Goal, stream: TextIO | None = None) -> Progress:
     """Return the display a config asks for.
 
     Parameters
     ----------
     kind : {'auto', 'plain', 'rich', 'none'}
         ``auto`` chooses ``rich`` on a terminal and ``plain`` elsewhere.
-    tol : float
-        Relative gap at which the run has converged.
+    goal : Goal
+        What the run is after.
     stream : text file, optional
         Where to show it; standard error by default.
     """
@@ -184,5 +175,5 @@ def make_progress(kind: str, tol: float, stream: TextIO | None = None) -> Progre
     if kind == "none":
         return Silent()
     if kind == "rich" or (kind == "auto" and target.isatty()):
-        return Live(target, tol)
+        return Live(target, goal)
     return Plain(target)

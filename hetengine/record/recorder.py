@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 from hetengine.device import Span
-from hetengine.record.metrics import MetricsRow
+from hetengine.record.metrics import Row
 from hetengine.record.progress import Progress, Silent
 from hetengine.tiers import Sample
 
@@ -23,24 +24,27 @@ class Recorder:
     ----------
     spans : list of Span
         Commands in the order they were observed.
-    rows : list of MetricsRow
-        One per certificate.
+    rows : list of MetricsRow or NetRow
+        One per certificate or evaluation.
     samples : list of Sample
         How full memory tiers were, whenever that changed.
     messages : list of str
         What was logged.
     bytes_up, bytes_down : int
         Bytes copied away from and back to the host.
+    bytes_read : int
+        Bytes read from disk.
     """
 
     def __init__(self, progress: Progress | None = None) -> None:
         self.progress = Silent() if progress is None else progress
         self.spans: list[Span] = []
-        self.rows: list[MetricsRow] = []
+        self.rows: list[Any] = []
         self.samples: list[Sample] = []
         self.messages: list[str] = []
         self.bytes_up = 0
         self.bytes_down = 0
+        self.bytes_read = 0
         self._phases: dict[str, float] = {}
         self._origin_seconds = 0.0
         self._lock = threading.Lock()
@@ -58,7 +62,7 @@ class Recorder:
                 self._phases.pop(span.category, None)
             self.spans.clear()
             self.samples = [replace(each, seconds=0.0) for each in _latest(self.samples)]
-            self.bytes_up = self.bytes_down = 0
+            self.bytes_up = self.bytes_down = self.bytes_read = 0
             self._origin_seconds = origin_seconds
 
     def observe(self, span: Span) -> None:
@@ -77,6 +81,8 @@ class Recorder:
                 self.bytes_up += copied_bytes(span)
             elif span.direction == "down":
                 self.bytes_down += copied_bytes(span)
+            elif span.direction == "read":
+                self.bytes_read += copied_bytes(span)
 
     def sample(self, sample: Sample) -> None:
         """Add how full a memory tier is; safe from any thread."""
@@ -84,7 +90,7 @@ class Recorder:
         with self._lock:
             self.samples.append(replace(sample, seconds=seconds))
 
-    def row(self, row: MetricsRow) -> None:
+    def row(self, row: Row) -> None:
         """Add a row and show it."""
         self.rows.append(row)
         self.progress.row(row)

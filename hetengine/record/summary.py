@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from hetengine.calibrate.status import judge
 from hetengine.config import RunConfig
 from hetengine.data.dataset import Dataset
+from hetengine.families import linear_parts
 from hetengine.problems import CoordinateProblem
 from hetengine.record.recorder import Recorder
+from hetengine.record.trust import trust
 from hetengine.record.write import versions
 from hetengine.solvers.outcome import Outcome
 
@@ -43,7 +44,7 @@ def summarise(
     return {
         "mode": config.mode.name,
         "solver": config.solver.name,
-        "selection": config.solver.selection,
+        "selection": linear_parts(config).solver.selection,
         "problem": problem.name,
         "side": problem.side,
         "lam": problem.lam,
@@ -55,13 +56,14 @@ def summarise(
             "nbytes": problem.columns.nbytes,
         },
         "topology": config.topology.name,
-        **_trust(config),
+        **trust(config),
         "seed": config.seed,
         "tol": config.tol,
         "seconds": seconds,
         **_ending(problem, outcome),
         "bytes_host_to_device": recorder.bytes_up,
         "bytes_device_to_host": recorder.bytes_down,
+        "bytes_from_disk": recorder.bytes_read,
         "phases": recorder.phases(),
         "messages": list(recorder.messages),
         "versions": versions(),
@@ -82,11 +84,3 @@ def _ending(problem: CoordinateProblem, outcome: Outcome) -> dict[str, Any]:
         "nnz_coef": int(np.count_nonzero(coef)),
         "nnz_alpha": int(np.count_nonzero(outcome.alpha)),
     }
-
-
-def _trust(config: RunConfig) -> dict[str, Any]:
-    """Say how far the times of a simulated run can be trusted."""
-    if config.mode.name == "execute":
-        return {}
-    status, detail = judge(config.topology.calibration)
-    return {"calibration": {"status": status, "detail": detail}}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hetengine.net_result import NetResult
 from hetengine.record.progress import human_bytes
 from hetengine.result import Result
 
@@ -14,21 +15,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def closing_lines(result: Result) -> list[tuple[str, str]]:
+def closing_lines(result: Result | NetResult) -> list[tuple[str, str]]:
     """Return the entries of the closing table: what, and its value."""
     summary: Mapping[str, Any] = result.summary
     mode = summary.get("mode", "execute")
     clock = "wall clock" if mode == "execute" else "virtual clock"
-    lines = [("status", _status(result, summary))]
-    if mode != "dry":
-        lines += [
-            ("objective", f"{result.objective:.10g}"),
-            ("relative gap", f"{result.relative_gap:.3e} ({result.certificate} certificate)"),
-            ("duality gap", f"{result.duality_gap:.3e}"),
-        ]
-    if (test := summary.get("test")) is not None:
-        score = next(name for name in ("accuracy", "r2") if name in test)
-        lines.append((f"test {score}", f"{test[score]:.4f} on {test['rows']:,} rows"))
+    if isinstance(result, NetResult):
+        lines = _net_lines(result, summary)
+    else:
+        lines = _linear_lines(result, summary)
     lines += [
         ("rounds", f"{result.rounds:,}"),
         ("seconds", f"{result.seconds:.4g} ({clock})"),
@@ -42,7 +37,45 @@ def closing_lines(result: Result) -> list[tuple[str, str]]:
     return lines
 
 
-def closing_table(result: Result) -> Table:
+def _linear_lines(result: Result, summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a linear model came to."""
+    lines = [("status", _status(result, summary))]
+    if summary.get("mode") != "dry":
+        lines += [
+            ("objective", f"{result.objective:.10g}"),
+            ("relative gap", f"{result.relative_gap:.3e} ({result.certificate} certificate)"),
+            ("duality gap", f"{result.duality_gap:.3e}"),
+        ]
+    if (test := summary.get("test")) is not None:
+        score = next(name for name in ("accuracy", "r2") if name in test)
+        lines.append((f"test {score}", f"{test[score]:.4f} on {test['rows']:,} rows"))
+    return lines
+
+
+def _net_lines(result: NetResult, summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a net came to."""
+    status, target = result.status, result.target_accuracy
+    ended = not (result.converged or result.broken or summary.get("mode") == "dry")
+    if ended and target is not None:
+        status += f": below the target accuracy {target:g}"
+    lines = [("status", status)]
+    if result.error:
+        lines.append(("error", result.error))
+    images = summary.get("data", {}).get("test_images", 0)
+    if summary.get("mode") != "dry" and images:
+        lines += [
+            ("test accuracy", f"{result.test_accuracy:.4f} on {images:,} images"),
+            ("test loss", f"{result.test_loss:.4f}"),
+        ]
+    if summary.get("mode") != "dry":
+        lines.append(("training loss", f"{result.train_loss:.4f}"))
+    lines += [("parameters", f"{summary.get('parameters', 0):,}")]
+    if "passes" in summary:
+        lines.append(("passes", f"{summary['passes']:.4g} over the training images"))
+    return lines
+
+
+def closing_table(result: Result | NetResult) -> Table:
     """Return the entries of `closing_lines` as a table."""
     from rich.table import Table
     from rich.text import Text
@@ -55,7 +88,7 @@ def closing_table(result: Result) -> Table:
     return table
 
 
-def print_closing(result: Result, files: Sequence[Path]) -> None:
+def print_closing(result: Result | NetResult, files: Sequence[Path]) -> None:
     """Print the table, and the files one per line so that they can be copied."""
     from rich.console import Console
 
@@ -67,7 +100,8 @@ def print_closing(result: Result, files: Sequence[Path]) -> None:
 
 def _title(summary: Mapping[str, Any]) -> str:
     data = summary.get("data", {})
-    words = [summary.get("solver"), summary.get("problem"), data.get("name")]
+    method = summary.get("label") or summary.get("solver")
+    words = [method, summary.get("problem"), data.get("name")]
     place = [summary.get("topology"), summary.get("mode")]
     return " ".join(str(word) for word in (*words, "on", *place) if word)
 

@@ -19,17 +19,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 from hetengine.device import Span
-from hetengine.record.metrics import MetricsRow
+from hetengine.record.metrics import MetricsRow, Row
 from hetengine.tiers import Sample
 
 Event = dict[str, Any]
 COUNTERS = {"relative gap": "relative_gap", "resident columns": "resident_columns"}
+NET_COUNTERS = {
+    "test accuracy": "test_accuracy",
+    "test loss": "test_loss",
+    "training loss": "train_loss",
+    "learning rate": "learning_rate",
+}
 
 
 def write_trace(
     stream: TextIO,
     spans: Iterable[Span],
-    rows: Iterable[MetricsRow],
+    rows: Iterable[Row],
     about: Mapping[str, Any],
     samples: Iterable[Sample] = (),
 ) -> None:
@@ -41,8 +47,8 @@ def write_trace(
         Where to write.
     spans : iterable of Span
         Commands, in any order.
-    rows : iterable of MetricsRow
-        Certificates.
+    rows : iterable of MetricsRow or NetRow
+        Certificates or evaluations.
     about : mapping
         What stands under ``otherData``: mode, seed, clock and the like.
     samples : iterable of Sample
@@ -58,7 +64,7 @@ def write_trace(
 
 
 def trace_events(
-    spans: Iterable[Span], rows: Iterable[MetricsRow], samples: Iterable[Sample] = ()
+    spans: Iterable[Span], rows: Iterable[Row], samples: Iterable[Sample] = ()
 ) -> Iterator[Event]:
     """Yield all events: names first, then slices by queue, counters by round, and memory tiers."""
     lanes = _lanes(spans)
@@ -131,10 +137,14 @@ def _slice(span: Span) -> Event:
     return {"ph": "X", "name": span.label, "cat": span.category, "args": _plain(args), **times}
 
 
-def _counters(row: MetricsRow) -> Iterator[Event]:
+def _counters(row: Row) -> Iterator[Event]:
     """Yield the counters of one row; a value that is not finite has no place in a chart."""
-    stamp = _nanoseconds(row.seconds) / 1000
-    for name, key in COUNTERS.items():
+    if isinstance(row, MetricsRow):
+        counters, seconds = COUNTERS, row.seconds
+    else:
+        counters, seconds = NET_COUNTERS, row.clock_seconds
+    stamp = _nanoseconds(seconds) / 1000
+    for name, key in counters.items():
         value = getattr(row, key)
         if math.isfinite(value):
             args = _plain({name: value})

@@ -12,7 +12,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from hetengine.record.metrics import write_metrics
 from hetengine.record.recorder import Recorder
 from hetengine.record.trace import write_trace
 from hetengine.result import Result
+
+if TYPE_CHECKING:
+    from hetengine.net_result import NetResult
 
 FILES = ("config.yaml", "summary.json", "metrics.csv", "model.npz", "trace.json")
 """What a finished run leaves in its directory."""
@@ -68,7 +71,7 @@ def held(directory: Path | str) -> str:
 
 
 def write_run(
-    directory: Path | str, result: Result, recorder: Recorder, config: RunConfig
+    directory: Path | str, result: Result | NetResult, recorder: Recorder, config: RunConfig
 ) -> list[Path]:
     """Write all files of a run, the model first.
 
@@ -76,7 +79,7 @@ def write_run(
     ----------
     directory : path
         As claimed.
-    result : Result
+    result : Result or NetResult
         What the engine returned.
     recorder : Recorder
         Its spans and rows.
@@ -99,7 +102,7 @@ def write_run(
     writers: dict[str, Callable[[IO[Any]], None]] = {
         "model.npz": partial(_write_model, result=result),
         "summary.json": partial(_write_json, values=result.summary),
-        "metrics.csv": partial(write_metrics, rows=result.metrics),
+        "metrics.csv": partial(write_metrics, rows=result.metrics, columns=result.columns),
         "config.yaml": partial(_write_yaml, values=as_dict(config)),
         "trace.json": partial(
             write_trace,
@@ -155,10 +158,8 @@ def _about(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _write_model(stream: IO[bytes], result: Result) -> None:
-    arrays: dict[str, Any] = {"w": result.w, "intercept": np.float64(result.intercept)}
-    if result.labels is not None:
-        arrays["labels"] = np.asarray(result.labels, dtype=np.float64)
+def _write_model(stream: IO[bytes], result: Result | NetResult) -> None:
+    arrays: dict[str, Any] = result.arrays()
     np.savez(stream, **arrays)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from hetengine.sim.fluid import FluidNetwork
 from hetengine.sim.fpga import FpgaCost
 from hetengine.sim.hybrid import open_real
 from hetengine.sim.loop import Loop
+from hetengine.sim.recency import Recency, cache_domain
+from hetengine.sim.storage import SimulatedStorage
 from hetengine.sim.tier_cost import TierCost, matrix_tier
 from hetengine.topology import DeviceSpec, Topology
 
@@ -85,11 +88,23 @@ class _Parts:
         self._network = FluidNetwork(clock)
         for link in topology.links:
             self._network.add_link(link)
-        self._loop = Loop(clock, topology) if topology.calibration else None
         self._pools = {name: CorePool(clock, count) for name, count in topology.cores.items()}
+        pool = self._pools.get(topology.host.cores or "")
+        self._loop = Loop(clock, topology, pool) if topology.calibration else None
+        self._caches: dict[str, Recency] = defaultdict(Recency)
 
     def make(self, spec: DeviceSpec) -> Device:
         """Make one device, simulated or real."""
+        if spec.role == "storage":
+            return SimulatedStorage(
+                spec,
+                self._clock,
+                self._network,
+                self._topology,
+                self._observe,
+                self._numerics,
+                self._loop,
+            )
         if not spec.real:
             return self._simulated(spec)
         if not self._numerics:
@@ -112,6 +127,7 @@ class _Parts:
             numerics=self._numerics,
             loop=self._loop,
             pool=None if spec.cores is None else self._pools[spec.cores],
+            recency=self._caches[cache_domain(spec)],
         )
 
     def _costs(

@@ -13,6 +13,7 @@ from hetengine.errors import UsageError
 from hetengine.sim.fluid import Hop
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import Command, Promise
+from hetengine.sim.recency import reuse_of
 
 if TYPE_CHECKING:
     from hetengine.sim.device import SimulatedDevice
@@ -59,9 +60,9 @@ class Launch(Command):
         self.work_of = work
         device.leases.take(buffers)
 
-    def issue(self, loop: Loop) -> float:
-        """Hand it over at the cost of its kernel."""
-        return loop.issue_launch(self.device.name, self.kernel.name, known_work(self.work_of))
+    def issue_seconds(self, loop: Loop) -> float:
+        """Return the cost of its kernel."""
+        return loop.launch_seconds(self.device.name, self.kernel.name, known_work(self.work_of))
 
     def begin(self) -> float | None:
         """Compute the result, and from it the work and its cost."""
@@ -74,23 +75,25 @@ class Launch(Command):
             self.result = getattr(kernel, "nominal", None)
         work = self.work_of
         self.work = work if isinstance(work, Work) else work(self.result)
-        seconds = self.device.cost.seconds(self.device.spec, self.work, kernel.name)
+        reuse = reuse_of(device.recency, device.name, self.work)
+        seconds = device.cost.seconds(device.spec, self.work, kernel.name, reuse)
         sane = self.work.flops >= 0.0 and self.work.nbytes >= 0.0
         if not (sane and 0.0 <= seconds < math.inf):
             raise UsageError(
                 f"{self.device.name}: {kernel.name} costs {seconds} seconds for {self.work}; "
                 "work and cost must be finite and at least 0"
             )
+        self.queue.keep_interpreter(seconds, isinstance(kernel, HostFunction))
         if device.pool is None:
             return seconds
         threads = 1 if isinstance(kernel, HostFunction) else device.spec.threads
-        device.pool.run(seconds, threads, device.health, self.event.done)
+        device.pool.run(seconds, threads, device.health, self.event.ran)
         return None
 
     def cancel(self) -> None:
         """Take the job off the cores."""
         if self.device.pool is not None:
-            self.device.pool.cancel(self.event.done)
+            self.device.pool.cancel(self.event.ran)
 
     def release(self) -> None:
         """Let go of the arguments."""
@@ -138,12 +141,12 @@ class Copy(Command):
         destination.device.leases.take((destination,))
         source.device.leases.take((source,))
 
-    def issue(self, loop: Loop) -> float:
-        """Hand it over at the cost of its links, one after the other."""
-        return max(loop.issue_copy(name) for name, _ in self.route)
+    def issue_seconds(self, loop: Loop) -> float:
+        """Return the cost of the dearest of its links."""
+        return max(loop.copy_seconds(name) for name, _ in self.route)
 
     def begin(self) -> None:
-        """Copy the bytes and hand ``done`` to the network, which fires it."""
+        """Copy the bytes and hand ``ran`` to the network, which fires it."""
         for buffer in (self.destination, self.source):
             if isinstance(buffer.device, type(self.device)):
                 buffer.device.health.check()
@@ -152,11 +155,13 @@ class Copy(Command):
         self.device.health.when_awake(self._send)
 
     def _send(self) -> None:
-        self.device.network.transfer(self.route, self.source.nbytes, self.event.done)
+        network = self.device.network
+        self.queue.keep_interpreter(network.alone_seconds(self.route, self.source.nbytes))
+        self.device.network.transfer(self.route, self.source.nbytes, self.event.ran)
 
     def cancel(self) -> None:
         """Take the bytes off the links."""
-        self.device.network.cancel(self.event.done)
+        self.device.network.cancel(self.event.ran)
 
     def release(self) -> None:
         """Let go of both buffers."""

@@ -16,6 +16,7 @@ import numpy as np
 import simpy
 from numpy.typing import DTypeLike
 
+from hetengine.aligned import aligned_zeros
 from hetengine.clock import VirtualClock
 from hetengine.device import (
     Buffer,
@@ -35,6 +36,7 @@ from hetengine.sim.fluid import FluidNetwork, Hop
 from hetengine.sim.health import Health
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import CommandQueue, Promise, all_ended
+from hetengine.sim.recency import Recency
 from hetengine.topology import DeviceSpec, Topology
 
 COMPUTE = "compute"
@@ -89,6 +91,8 @@ class SimulatedDevice(Device):
         What it costs to hand over, start and hear of commands; nothing by default.
     pool : CorePool, optional
         Cores that its kernels share with those of other devices.
+    recency : Recency, optional
+        Caches that it shares with other devices.
     """
 
     clock: VirtualClock
@@ -105,6 +109,7 @@ class SimulatedDevice(Device):
         numerics: bool = True,
         loop: Loop | None = None,
         pool: CorePool | None = None,
+        recency: Recency | None = None,
     ) -> None:
         super().__init__(spec, clock)
         self.pool = CorePool(clock) if pool is None and spec.events else pool
@@ -112,6 +117,7 @@ class SimulatedDevice(Device):
         self.numerics = numerics
         self.network = network
         self.cost = cost
+        self.recency = Recency() if recency is None else recency
         self._implementations = implementations
         self._topology = topology
         self._queues = {
@@ -286,7 +292,9 @@ class SimulatedDevice(Device):
 
     def _zeros(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return (
-            np.zeros(shape, dtype) if self.numerics else np.broadcast_to(np.zeros((), dtype), shape)
+            aligned_zeros(shape, dtype)
+            if self.numerics
+            else np.broadcast_to(np.zeros((), dtype), shape)
         )
 
     def _route(self, source: str, destination: str) -> tuple[Hop, ...]:

@@ -153,6 +153,19 @@ class FluidNetwork:
             self._enter(lane, number, nbytes, done)
         return done
 
+    def alone_seconds(self, route: Sequence[Hop], nbytes: float) -> float:
+        """Return what a transfer takes that shares its links with no other.
+
+        Parameters
+        ----------
+        route : sequence of (str, {'up', 'down'})
+            As of `transfer`.
+        nbytes : float
+            Bytes to send.
+        """
+        lane = self._lane(tuple(route))
+        return lane.latency_seconds + nbytes / min(self._capacities[k] for k in lane.constraints)
+
     def cancel(self, done: simpy.Event) -> None:
         """Take a flow off its links, if it has started; the event is left to the caller to fire.
 

@@ -49,7 +49,9 @@ class FpgaCost:
         """Whether some design has a unit for a kernel."""
         return self._place(kernel) is not None
 
-    def seconds(self, spec: DeviceSpec, work: Work, kernel: str = "") -> float:
+    def seconds(
+        self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
+    ) -> float:
         """Return the time of one launch, loading its design first if another is loaded.
 
         Raises

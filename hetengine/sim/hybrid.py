@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike
 
 from hetengine.clock import VirtualClock, WallClock
 from hetengine.device import Buffer, Device, Event, Kernel, Observer, Work, WorkOf, known_work
+from hetengine.program import Program, Step
 from hetengine.registry import backend
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import Command, CommandQueue, Promise, all_ended
@@ -43,8 +44,8 @@ class _RealCommand(Command):
         self._work_of = work
         self._issue = issue
 
-    def issue(self, loop: Loop) -> float:
-        """Hand it over at the cost of its kernel or link."""
+    def issue_seconds(self, loop: Loop) -> float:
+        """Return the cost of its kernel or link."""
         return self._issue(loop)
 
     def begin(self) -> float:
@@ -120,6 +121,10 @@ class RealDevice(Device):
         """Find the kernel of the real backend."""
         return self.inner.load(name)
 
+    def record(self, name: str, steps: Sequence[Step]) -> Program:
+        """Make one kernel of launches of the real device."""
+        return self.inner.record(name, steps)
+
     def pin(self, buffer: Buffer) -> None:
         """Prepare a host buffer for transfers to the real device."""
         self.inner.pin(buffer)
@@ -142,7 +147,7 @@ class RealDevice(Device):
             self._wall,
             lambda: self.inner.launch(kernel, args, Work(), category=category),
             work,
-            lambda loop: loop.issue_launch(self.name, kernel.name, known),
+            lambda loop: loop.launch_seconds(self.name, kernel.name, known),
         )
         return self._queues["compute"].submit(command, after)
 
@@ -166,7 +171,7 @@ class RealDevice(Device):
             self._wall,
             lambda: self.inner.copy(destination, source, category=category),
             Work(bytes_read=nbytes, bytes_written=nbytes),
-            lambda loop: max(loop.issue_copy(link.name) for link, _ in route),
+            lambda loop: max(loop.copy_seconds(link.name) for link, _ in route),
         )
         return self._queues[direction].submit(command, after)
 

@@ -1,16 +1,20 @@
 """The thread that runs the program, as it behaves on a real machine.
 
 A program takes time to hand over a command and hears of a command's end a little later; while it
-does the one it cannot do the other. Queues take time to start a command. Between short commands
-this is where most of the time goes (facts: launch and host overhead of every runtime).
+does the one it cannot do the other, and while it runs Python no other thread does. Between short
+commands this is where most of the time goes (facts: launch and host overhead of every runtime).
 """
 
 from __future__ import annotations
 
+import simpy
+
 from hetengine.calibrate.spec import Dispatch, KernelCost
-from hetengine.clock import VirtualClock
+from hetengine.clock import VirtualClock, is_passive
 from hetengine.device import Work
+from hetengine.sim.cores import CorePool
 from hetengine.sim.cost.lookup import find
+from hetengine.sim.interpreter import Interpreter, Then, Thread
 from hetengine.topology import Topology
 
 
@@ -23,21 +27,34 @@ class Loop:
         The run's clock.
     topology : Topology
         Says what handing over and hearing cost.
+    pool : CorePool, optional
+        Cores the program runs on; by default it has one of its own.
+
+    Attributes
+    ----------
+    interpreter : Interpreter
+        What the program shares with the threads of the queues.
     """
 
-    def __init__(self, clock: VirtualClock, topology: Topology) -> None:
+    def __init__(
+        self, clock: VirtualClock, topology: Topology, pool: CorePool | None = None
+    ) -> None:
         self._clock = clock
-        self._notify_seconds = topology.host.dispatch.notify_seconds
+        times = topology.host.dispatch
+        self._notify_seconds = max(0.0, times.notify_seconds - 0.5 * times.next_seconds)
+        self.interpreter = Interpreter(
+            clock, max(0.0, times.relay_seconds - times.next_seconds), pool
+        )
+        self._thread = Thread()
         self._devices = {spec.name: spec for spec in topology.devices}
         self._links = {link.name: link.host_seconds for link in topology.links}
-        self._free_seconds = 0.0
 
     def dispatch(self, device: str) -> Dispatch:
         """Return the times of a device's queues."""
         return self._devices[device].dispatch
 
-    def issue_launch(self, device: str, kernel: str, work: Work | None) -> float:
-        """Hand over a launch.
+    def launch_seconds(self, device: str, kernel: str, work: Work | None) -> float:
+        """Return what handing over a launch takes.
 
         Parameters
         ----------
@@ -45,29 +62,37 @@ class Loop:
             What is launched where.
         work : Work or None
             What it has to do; None where that follows from its result.
-
-        Returns
-        -------
-        float
-            When the queue has it, on the clock.
         """
         spec = self._devices[device]
         cost = find(spec.kernels, kernel, "" if work is None else work.variant)
         items = 0 if work is None else work.items
-        return self._issue(_issue_seconds(cost, items, spec.dispatch))
+        return _issue_seconds(cost, items, spec.dispatch)
 
-    def issue_copy(self, link: str) -> float:
-        """Hand over a transfer over a link; return when the queue has it."""
-        return self._issue(self._links[link])
+    def copy_seconds(self, link: str) -> float:
+        """Return what handing over a transfer over a link takes."""
+        return self._links[link]
 
-    def hear(self) -> float:
-        """Return the seconds until the program hears of a command that ends now."""
-        now = self._clock.now
-        return max(self._notify_seconds, self._free_seconds - now)
+    def hand_over(self, seconds: float, then: Then) -> None:
+        """Hand over a command; ``then`` is called when its queue has it."""
+        self.interpreter.run(self._thread, seconds, then)
 
-    def _issue(self, seconds: float) -> float:
-        self._free_seconds = max(self._free_seconds, self._clock.now) + seconds
-        return self._free_seconds
+    def hear(self, event: simpy.Event) -> None:
+        """Let the program hear of a command that has ended: fire its event.
+
+        A program that waits is woken if somebody waits for the event; a busy one hears of it when
+        it is done.
+        """
+        if all(map(is_passive, event.callbacks or ())):
+            self._clock.schedule(event)
+            return
+
+        def woken(_: simpy.Event | None = None) -> None:
+            self.interpreter.run(self._thread, 0.0, lambda: self._clock.schedule(event))
+
+        if self._thread.busy:
+            woken()
+        else:
+            self._clock.timeout(self._notify_seconds).callbacks.append(woken)
 
 
 def _issue_seconds(cost: KernelCost | None, items: int, dispatch: Dispatch) -> float:

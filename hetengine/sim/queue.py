@@ -4,8 +4,9 @@ A command starts once its predecessor in the queue has run and every event it co
 Its event is scheduled for the time at which the command will have run, and takes its value only
 then: until that moment it is not triggered, as on a real device.
 
-Where a `Loop` says that it takes time to start commands and to hear of their ends, a command ends
-before its event fires, and those that follow it do not wait for the program.
+Where a `Loop` says that it takes time to start commands and to hear of their ends, every queue has
+a thread of its own that needs the interpreter before and after each command; a command ends before
+its event fires, and those that follow it do not wait for the program.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import Any
 import simpy
 
 from hetengine.calibrate.spec import Dispatch
-from hetengine.clock import VirtualClock
+from hetengine.clock import VirtualClock, passive
 from hetengine.device import Event, Observer, Span, Work
 from hetengine.errors import DeviceFailure, HetengineError
+from hetengine.sim.interpreter import HOLD_SECONDS, Then, Thread
 from hetengine.sim.loop import Loop
 
 
@@ -29,12 +31,14 @@ class Promise(Event):
 
     Attributes
     ----------
-    done : simpy.Event
-        Fires when the command has ended; itself, unless the program hears of it later.
+    ran, done : simpy.Event
+        Fire when the command has run, and when its queue has taken note of that; the event itself,
+        unless that and telling the program takes time.
     """
 
     def __init__(self, clock: VirtualClock, label: str) -> None:
         super().__init__(clock, label)
+        self.ran: simpy.Event = self
         self.done: simpy.Event = self
 
 
@@ -75,12 +79,12 @@ class Command(abc.ABC):
         self.queue: CommandQueue
 
     @abc.abstractmethod
-    def issue(self, loop: Loop) -> float:
-        """Let the program hand it over; return when the queue has it, on the clock."""
+    def issue_seconds(self, loop: Loop) -> float:
+        """Return what it takes the program to hand it over."""
 
     @abc.abstractmethod
     def begin(self) -> float | None:
-        """Do it; return the seconds until it has ended, or None if another fires ``done``."""
+        """Do it; return the seconds until it has run, or None if another fires ``ran``."""
 
     @abc.abstractmethod
     def release(self) -> None:
@@ -88,16 +92,16 @@ class Command(abc.ABC):
 
     @abc.abstractmethod
     def cancel(self) -> None:
-        """Stop what `begin` has set going; only ``done`` is left to fire."""
+        """Stop what `begin` has set going; only ``ran`` is left to fire."""
 
     def abort(self, failure: DeviceFailure) -> None:
         """Fail it before its time: the device has failed."""
         if self.error is not None or self.event.done.triggered:
             return
         self.error = failure
-        if self.started:
+        if self.started and not self.event.ran.triggered:
             self.cancel()
-            self.event.done.succeed()
+            self.event.ran.succeed()
 
     def start(self) -> None:
         """Begin, and see to it that the event fires; what is raised travels in the event."""
@@ -112,7 +116,18 @@ class Command(abc.ABC):
                 self.error = self._failure(error)
                 delay = 0.0
         if delay is not None:
-            clock.schedule(self.event.done, delay=delay)
+            clock.schedule(self.event.ran, delay=delay)
+
+    def finish(self, ran: simpy.Event) -> None:
+        """Let the thread of the queue take note; the first callback of ``ran``."""
+        ran._ok, ran._value = True, None
+        half = 0.5 * self.queue.dispatch.next_seconds
+
+        def noted() -> None:
+            self.event.end_seconds = self.queue.clock.now - half
+            self.event.done.succeed()
+
+        self.queue.run(half, noted)
 
     def end(self, done: simpy.Event) -> None:
         """Record the span, and let the queue and the program go on.
@@ -120,15 +135,17 @@ class Command(abc.ABC):
         The first callback of ``done``, so that all others see the outcome.
         """
         self.settle(done)
-        if self.error is None:
+        if self.queue.loop is None:
             self.event.end_seconds = self.queue.clock.now
+        if self.error is None:
             self.queue.observe(self._span())
         if self.queue.loop is not None:
             done.defused = True
-            self.queue.clock.schedule(self.event, delay=self.queue.loop.hear())
+            self.queue.loop.hear(self.event)
         self.release()
         self.queue.proceed()
 
+    @passive
     def settle(self, event: simpy.Event) -> None:
         """Give an event the outcome."""
         event._ok = self.error is None
@@ -177,9 +194,11 @@ class Command(abc.ABC):
         if not event.ok:
             event.defused = True
             self.error = self.error or event.value
-        self.queue.try_start(self.queue.dispatch.relay_seconds)
+        times = self.queue.dispatch
+        self.queue.try_start(times.relay_seconds - times.next_seconds)
 
 
+@passive
 def _defuse(event: simpy.Event) -> None:
     """Mark a failure as passed on: the command that came after fails with it."""
     event.defused = True
@@ -214,6 +233,7 @@ class CommandQueue:
         self.observe = observe
         self.loop = loop
         self.dispatch = Dispatch() if loop is None else loop.dispatch(device)
+        self._thread = Thread()
         self._waiting: deque[Command] = deque()
         self._running: Command | None = None
         self._last: Event | None = None
@@ -227,19 +247,49 @@ class CommandQueue:
         """Enqueue a command behind the others and return its event."""
         event = command.event
         command.queue = self
-        event.issued_seconds = self.clock.now
         if self.loop is not None:
-            event.done = simpy.Event(self.clock)
+            event.ran, event.done = simpy.Event(self.clock), simpy.Event(self.clock)
             event.callbacks.append(command.settle)
-            event.issued_seconds = command.issue(self.loop)
-            event.issue_seconds = event.issued_seconds - self.clock.now
+            event.ran.callbacks.append(command.finish)
         event.done.callbacks.append(command.end)
         for dependency in after:
             command.wait_for(dependency)
         self._last = event
+        if self.loop is None:
+            self._arrive(command)
+        else:
+            event.issue_seconds = command.issue_seconds(self.loop)
+            self.loop.hand_over(event.issue_seconds, lambda: self._arrive(command))
+        return event
+
+    def run(self, seconds: float, then: Then) -> None:
+        """Let the thread of the queue run a piece of Python."""
+        if self.loop is None:
+            then()
+        else:
+            self.loop.interpreter.run(self._thread, seconds, then)
+
+    def keep_interpreter(self, seconds: float, python: bool = False) -> None:
+        """Say for how long a command runs outside the interpreter's lock.
+
+        A lock given away for a moment only is taken back before the next thread has woken, and
+        Python on whole vectors consists of such moments.
+
+        Parameters
+        ----------
+        seconds : float
+            How long the command runs.
+        python : bool
+            Whether it is a function in Python.
+        """
+        if self.loop is not None:
+            least = HOLD_SECONDS if python else self.loop.interpreter.wake_seconds
+            self._thread.keeps = seconds < least
+
+    def _arrive(self, command: Command) -> None:
+        command.event.issued_seconds = self.clock.now
         self._waiting.append(command)
         self.try_start()
-        return event
 
     def try_start(self, lag_seconds: float = 0.0) -> None:
         """Start the first command if nothing runs and nothing holds it up.
@@ -247,23 +297,24 @@ class CommandQueue:
         Parameters
         ----------
         lag_seconds : float
-            Time the queue takes to start it after what it waited for.
+            Time until the thread of the queue wakes from what it waited for.
         """
         if self._running or not self._waiting or self._waiting[0].pending:
             return
         self._running = command = self._waiting.popleft()
-        now = self.clock.now
-        earliest = command.event.issued_seconds + self.dispatch.start_seconds
-        wait = max(lag_seconds, earliest - now)
+        half = 0.5 * self.dispatch.next_seconds
+        earliest = command.event.issued_seconds + self.dispatch.start_seconds - half
+        wait = max(lag_seconds, earliest - self.clock.now)
         if wait > 0.0:
-            self.clock.timeout(wait).callbacks.append(lambda _: command.start())
+            awake = self.clock.timeout(wait)
+            awake.callbacks.append(lambda _: self.run(half, command.start))
         else:
-            command.start()
+            self.run(half, command.start)
 
     def proceed(self) -> None:
         """Note that the running command is done, and start the next."""
         self._running = None
-        self.try_start(self.dispatch.next_seconds)
+        self.try_start()
 
     def abort(self, failure: DeviceFailure) -> None:
         """Fail the running command: the device has failed."""

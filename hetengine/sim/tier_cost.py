@@ -36,9 +36,11 @@ class TierCost:
         self._tier = tier
         self._kernels = kernels
 
-    def seconds(self, spec: DeviceSpec, work: Work, kernel: str = "") -> float:
+    def seconds(
+        self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
+    ) -> float:
         """Return the longer of computing and reading; reading starts after the tier's latency."""
-        seconds = self._cost.seconds(spec, work, kernel)
+        seconds = self._cost.seconds(spec, work, kernel, reuse_bytes)
         if kernel not in self._kernels or work.bytes_read == 0:
             return seconds
         rate = self._tier.bytes_per_second

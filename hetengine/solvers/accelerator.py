@@ -16,12 +16,13 @@ from hetengine.solvers.arena import STAGING_AREAS, Arena
 from hetengine.solvers.columns import HostColumns
 from hetengine.solvers.residency import Residency
 from hetengine.solvers.selection import Swap
-from hetengine.solvers.work import move_work
+from hetengine.solvers.work import move_work, reading
 from hetengine.solvers.worker import STATE, Process, Worker
 
 _SECTION_TYPES = {"slots": np.int32, "starts": np.int64, "lens": np.int32, "indices": np.uint32}
 _PULLED = ("w", "alpha", "gap")
 _PADDING_BYTES = 6 * 256
+_AHEAD = 2 * STAGING_AREAS
 
 
 class Accelerator(Worker):
@@ -130,10 +131,12 @@ class Accelerator(Worker):
         self.residency.evict(swap.outgoing)
         if swap.incoming.size and self.residency.needs_compaction(swap.incoming):
             yield from self._close_gaps()
+        slots = self.residency.admit(swap.incoming)
         events: list[Event] = []
-        for k, ids in enumerate(self._shipments(swap.incoming)):
-            slots = self.residency.admit(ids)
-            events.append(self._ship(ids, slots, alpha, h, k, events))
+        for k, part in enumerate(self._shipments(swap.incoming)):
+            if k >= _AHEAD:  # as much as keeps the queues busy: more would only be in their way
+                yield events[k - _AHEAD]
+            events.append(self._ship(swap.incoming[part], slots[part], alpha, h, k, events))
         self.elements = self.residency.used_elements
         yield from self._reorder(self.residency.slots)
         if events:
@@ -163,7 +166,7 @@ class Accelerator(Worker):
         ]
         yield events[-1]
 
-    def _shipments(self, ids: np.ndarray) -> Iterator[np.ndarray]:
+    def _shipments(self, ids: np.ndarray) -> Iterator[slice]:
         """Cut the incoming columns into shipments that fit a staging area."""
         per_column = 4 * self.real.itemsize + 16
         ends = np.cumsum(self._host.lens[ids] * self.element_bytes + per_column)
@@ -173,7 +176,7 @@ class Accelerator(Worker):
             base = ends[first - 1] if first else 0
             last = int(np.searchsorted(ends, base + room, side="right"))
             last = max(last, first + 1)
-            yield ids[first:last]
+            yield slice(first, last)
             first = last
 
     def _ship(
@@ -210,6 +213,7 @@ class Accelerator(Worker):
         amount = move_work(
             ids.size, elements, self.element_bytes, 4 * self.real.itemsize + 16, self._host.real
         )
+        amount = reading(amount, self.reads, self.residency.used_elements * self.element_bytes)
         return self.watch(
             self.device.launch(self._unpack, args, amount, after=[moved], category="swap")
         )
@@ -275,4 +279,5 @@ class Accelerator(Worker):
         args = (*self.columns, self.order.section(0, count))
         elements = self.residency.used_elements if count else 0
         amount = move_work(count, elements, self.element_bytes, 16, self._host.real)
+        amount = reading(amount, self.reads, elements * self.element_bytes)
         return self.watch(self.device.launch(self._compact, args, amount, category="swap"))

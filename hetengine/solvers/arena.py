@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetengine.errors import OutOfCapacity
-from hetengine.problems.matrix import Columns, ShapeColumns, SparseColumns
+from hetengine.problems.matrix import Columns, ShapeColumns, SparseColumns, StoredColumns
 
 ALIGNMENT = 256
 STAGING_AREAS = 2
@@ -84,14 +84,14 @@ def element_bytes(columns: Columns) -> int:
 
 def column_lens(columns: Columns) -> np.ndarray:
     """Stored elements of each column, int64, shape (n,)."""
-    if isinstance(columns, SparseColumns):
+    if isinstance(columns, SparseColumns | StoredColumns):
         return columns.lens.astype(np.int64)
     entries = columns.column_entries if isinstance(columns, ShapeColumns) else columns.length
     return np.full(columns.count, entries, np.int64)
 
 
 def _longest(columns: Columns) -> int:
-    if isinstance(columns, SparseColumns):
+    if isinstance(columns, SparseColumns | StoredColumns):
         return int(columns.lens.max(initial=1))
     return columns.column_entries if isinstance(columns, ShapeColumns) else columns.length
 

@@ -50,12 +50,12 @@ class HostColumns:
         columns = problem.columns
         self.host = host
         self.problem = problem
-        self.arrays = _arrays(columns)
+        self.arrays = self._place(columns)
         self.lens = column_lens(columns)
         self.element_bytes = element_bytes(columns)
         self.sparse = columns.layout == "sparse"
+        self._nbytes = float(columns.nbytes)
         self.everything = np.arange(columns.count, dtype=np.int64)
-        host.memory.reserve("data", columns.nbytes)
         self.real = columns.dtype.name
         self.variant = f"{self.real}/{problem.kind.name.lower()}"
         self.length = columns.length
@@ -64,6 +64,11 @@ class HostColumns:
             verb: host.load(f"{columns.layout}_{verb}")
             for verb in ("gaps", "combine", "pack", "square_norms")
         }
+
+    def _place(self, columns: Columns) -> tuple[np.ndarray, ...]:
+        """Reserve what the data take, and return the leading kernel arguments."""
+        self.host.memory.reserve("data", columns.nbytes)
+        return _arrays(columns)
 
     def elements(self, ids: np.ndarray) -> int:
         """Stored elements of the listed columns."""
@@ -94,27 +99,32 @@ class HostColumns:
             gaps,
         )
         amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes, self.variant)
-        return self.host.launch(self._kernels["gaps"], args, amount, category=category)
+        return self._launch("gaps", args, amount, category)
 
     def combine(self, ids: np.ndarray, alpha: np.ndarray, w: np.ndarray) -> Event:
         """Add L A alpha over the listed coordinates to w, in float64."""
         args = (*self.arrays, ids, alpha, self.problem.smoothness, w)
         elements = self.elements(ids)
         amount = work.combine_work(ids.size, elements, self.element_bytes, w.size, self.real)
-        return self.host.launch(self._kernels["combine"], args, amount, category="repair")
+        return self._launch("combine", args, amount, "repair")
 
     def square_norms(self, ids: np.ndarray, out: np.ndarray) -> Event:
         """Compute the squared norms of the listed columns."""
         args = (*self.arrays, ids, out)
         amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes, self.real)
-        return self.host.launch(self._kernels["square_norms"], args, amount, category="prepare")
+        return self._launch("square_norms", args, amount, "prepare")
 
     def pack(self, ids: np.ndarray, sections: dict[str, Buffer]) -> Event:
         """Gather the listed columns into the sections of a shipment on the host."""
         names = ("values", "indices") if self.sparse else ("values",)
         args = (*self.arrays, ids, *(sections[name] for name in names))
         amount = work.move_work(ids.size, self.elements(ids), self.element_bytes, 0, self.real)
-        return self.host.launch(self._kernels["pack"], args, amount, category="swap")
+        return self._launch("pack", args, amount, "swap")
+
+    def _launch(self, verb: str, args: tuple[Any, ...], amount: Work, category: str) -> Event:
+        """Launch a kernel that reads part of the matrix."""
+        amount = work.reading(amount, "data", self._nbytes)
+        return self.host.launch(self._kernels[verb], args, amount, category=category)
 
     def run(
         self,
@@ -129,6 +139,12 @@ class HostColumns:
         kernel = HostFunction(name, function, nominal=nominal)
         amount = work.vector_work(items, 3, 1, self.length, self._python)
         return self.host.launch(kernel, (), amount, after=after, category=category)
+
+    def consider(self, name: str, function: Callable[[], Any], items: int) -> Event:
+        """Prepare decisions on the host's queue, where numerics are skipped, too."""
+        kernel = HostFunction(name, function, decides=True)
+        amount = work.vector_work(items, 3, 1, self.length, self._python)
+        return self.host.launch(kernel, (), amount, category="select")
 
     def decide(self, policy: str, function: Callable[[], Swap]) -> Event:
         """Let a policy decide on the host's queue, where numerics are skipped, too."""

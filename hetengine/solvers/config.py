@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hetengine.errors import UsageError, did_you_mean
 
-SELECTIONS = ("gap", "sequential", "random", "importance", "all", "host")
+SELECTIONS = ("gap", "sequential", "random", "importance", "all", "host", "auto")
 
 
 @dataclass
@@ -18,9 +18,10 @@ class DuhlConfig:
     ----------
     name : str
         Name of the solver.
-    selection : {'gap', 'sequential', 'random', 'importance', 'all', 'host'}
+    selection : {'gap', 'sequential', 'random', 'importance', 'all', 'host', 'auto'}
         Which coordinates the accelerator works on: those with the largest gaps, or a baseline;
-        ``all`` needs everything to fit, ``host`` leaves the accelerator idle.
+        ``all`` needs everything to fit, ``host`` leaves the accelerator idle. ``auto`` is ``host``
+        where the accelerators are CPU cores without a limit, and ``gap`` elsewhere.
     refresh : str
         How many gaps the host refreshes per round: ``async`` for as many as it manages, or a
         fraction of all coordinates in (0, 1], with which runs can be repeated bit by bit.

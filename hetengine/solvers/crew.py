@@ -178,6 +178,12 @@ class Crew:
         return changed
 
     def _host_in_place(self) -> Process:
+        if not self._columns.arrays:
+            host = self._columns.host.name
+            raise DeviceFailure(
+                f"no accelerator is left, and {host} has the columns on disk: it cannot work in "
+                "their place"
+            )
         if self._stand_in is None:
             self._stand_in = Seat(HostWorker(self._columns, self._seed), Host())
             yield from self._stand_in.worker.prepare()

@@ -29,7 +29,8 @@ from hetengine.solvers.state import State
 from hetengine.solvers.worker import Limits, Process, Worker
 
 _MOST_BACKOFFS = 8
-_UNKNOWN = Certificate(float("nan"), float("nan"), float("nan"), "none")
+UNKNOWN = Certificate(float("nan"), float("nan"), float("nan"), "none")
+"""Where no numbers were computed."""
 
 
 class Duhl:
@@ -73,8 +74,8 @@ class Duhl:
         self.config = config
         self.stop = stop
         self.monitor = monitor
-        self.columns = HostColumns(machine.host, problem)
-        self.memory = GapMemory(self.columns)
+        self.columns = self._open(machine, problem)
+        self.memory = self._remember()
         self.state = State.start(problem)
         self.crew = Crew(machine, problem, self.columns, policies, seed, monitor)
         self.limits = Limits(config.inner_epochs, config.inner_gap_ratio)
@@ -85,6 +86,14 @@ class Duhl:
         self._swapped = 0
         self._elements_certified = 0
         self._begun_seconds = 0.0
+
+    def _open(self, machine: Machine, problem: CoordinateProblem) -> HostColumns:
+        """Return the host's side of the matrix."""
+        return HostColumns(machine.host, problem)
+
+    def _remember(self) -> GapMemory:
+        """Return an empty gap memory."""
+        return GapMemory(self.columns)
 
     @property
     def workers(self) -> list[Worker]:
@@ -168,6 +177,11 @@ class Duhl:
             choose = self._chooser(seat.policy, seat.worker, owned, moving)
             swaps.append((yield self.columns.decide(seat.policy.name, choose)))
         self._swapped += sum(swap.incoming.size for swap in swaps)
+        yield from self._ship(swaps)
+
+    def _ship(self, swaps: Sequence[Swap]) -> Process:
+        """Let everybody at work swap, each as was decided."""
+        state = self.state
         due = dict(zip(self.workers, swaps, strict=True))
         yield self._all(lambda worker: worker.swap(due[worker], state.alpha, state.curvature))
 
@@ -178,7 +192,7 @@ class Duhl:
             return Swap
         residency = worker.residency
         view = View(
-            gaps=self.memory.gaps,
+            gaps=self._worth(),
             lens=self.columns.lens,
             weights=self.state.square_norms,
             owned=owned,
@@ -191,6 +205,10 @@ class Duhl:
             arena=worker.arena,
         )
         return lambda: policy.choose(view)
+
+    def _worth(self) -> np.ndarray:
+        """Return the gaps that policies choose by, shape (n,)."""
+        return self.memory.gaps
 
     def _push(self) -> Process:
         """Bring the workers' w, and after a backoff their alpha, up to date."""
@@ -228,8 +246,13 @@ class Duhl:
                 np.copyto(worker.sent, worker.results["w"])
 
     def _repair(self) -> Process:
-        """Rebuild w from alpha in float64, so that a certificate sees no drift."""
+        """Rebuild w from alpha in float64, so that a certificate sees no drift.
+
+        An alpha that rounding on the devices has put outside its bounds is put back first: the
+        certificate is about one that is feasible.
+        """
         state = self.state
+        state.alpha = self.problem.project(state.alpha)
         exact = self.problem.w0.copy()
         yield self.columns.combine(np.flatnonzero(state.alpha), state.alpha, exact)
         state.w = exact
@@ -261,7 +284,7 @@ class Duhl:
             return sealed
 
         certificate = yield self.columns.run(
-            "certificate", seal, state.alpha.size, "certify", nominal=_UNKNOWN
+            "certificate", seal, state.alpha.size, "certify", nominal=UNKNOWN
         )
         resident = int(np.count_nonzero(self.crew.resident))
         self.monitor.certified(
@@ -297,7 +320,7 @@ class Duhl:
 
     def _outcome(self, status: str, certificate: Certificate | None) -> Outcome:
         state = self.state
-        return Outcome(status, state.rounds, certificate or _UNKNOWN, state.alpha, state.w)
+        return Outcome(status, state.rounds, certificate or UNKNOWN, state.alpha, state.w)
 
     def _all(self, task: Callable[[Worker], Process]) -> simpy.Event:
         """Let everybody at work do something; who fails drops out."""

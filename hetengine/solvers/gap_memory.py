@@ -33,6 +33,8 @@ class GapMemory:
         Gap memory z, and the products a_i . w it was computed from.
     refreshed : int
         Coordinates measured since `take_count`.
+    chunk, long_chunk : int
+        Coordinates measured by one launch, where a scan may have to stop early and elsewhere.
     """
 
     def __init__(self, columns: HostColumns) -> None:
@@ -43,9 +45,11 @@ class GapMemory:
         self._columns = columns
         self._cursor = 0
         total = int(columns.lens.sum()) * columns.element_bytes
-        nbytes = min(max(total // _CHUNKS, _CHUNK_LEAST_BYTES), _CHUNK_MOST_BYTES)
-        nbytes = max(nbytes, total // _MOST_CHUNKS)
-        self._chunk = max(1, nbytes * n // max(total, 1))
+        least = min(max(total // _CHUNKS, _CHUNK_LEAST_BYTES), _CHUNK_MOST_BYTES)
+        self.chunk, self.long_chunk = (
+            max(1, max(nbytes, total // _MOST_CHUNKS) * n // max(total, 1))
+            for nbytes in (least, _CHUNK_MOST_BYTES)
+        )
 
     def take_count(self) -> int:
         """Return how many coordinates were measured since the last call."""
@@ -94,10 +98,11 @@ class GapMemory:
         category: str,
         until: simpy.Event | None,
     ) -> Process:
-        for first in range(0, ids.size, self._chunk):
+        chunk = self.long_chunk if until is None else self.chunk
+        for first in range(0, ids.size, chunk):
             if until is not None and until.triggered:
                 return
-            part = ids[first : first + self._chunk]
+            part = ids[first : first + chunk]
             yield self._columns.gaps(part, w, alpha, bound, self.u, self.gaps, category)
             self.refreshed += part.size
             self._cursor = int(part[-1]) + 1

@@ -20,6 +20,8 @@ class HostWorker(Worker):
         Seeds the order of the epochs.
     """
 
+    reads = "data"
+
     def __init__(self, columns: HostColumns, seed: int) -> None:
         super().__init__(columns.host, columns.problem, columns.lens.size, seed)
         self.columns = columns.arrays

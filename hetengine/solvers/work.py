@@ -6,10 +6,26 @@ The variant names what else the time depends on: the precision and the kind of t
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hetengine.device import Work
 
 _STATE = 5  # alpha, curvature, p, q read and gap written, per coordinate
+
+
+def reading(work: Work, label: str, footprint: float) -> Work:
+    """Return some work with what it reads and how large all of that is.
+
+    Parameters
+    ----------
+    work : Work
+        Of a launch on part of the matrix.
+    label : {'data', 'columns'}
+        The matrix on the host, or what is resident of it.
+    footprint : float
+        Bytes of it all.
+    """
+    return replace(work, reads=label, footprint=footprint)
 
 
 def gaps_work(items: int, elements: int, element_bytes: int, variant: str = "") -> Work:
@@ -21,8 +37,11 @@ def gaps_work(items: int, elements: int, element_bytes: int, variant: str = "") 
 def epoch_work(
     items: int, elements: int, moved: int, element_bytes: int, real_bytes: int, variant: str = ""
 ) -> Work:
-    """One pass of coordinate descent: a dot product each, and an update of w where alpha moved."""
-    read = (elements + moved) * element_bytes + items * _STATE * real_bytes
+    """One pass of coordinate descent: a dot product each, and an update of w where alpha moved.
+
+    The update finds the column where the dot product has left it, in the cache.
+    """
+    read = elements * element_bytes + items * _STATE * real_bytes
     written = moved * real_bytes + items * 2 * real_bytes
     return Work(2.0 * (elements + moved), read, written, items, variant)
 

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import simpy
 
+from hetengine.clock import passive
 from hetengine.device import Device, Event, LateWork, Work
 from hetengine.errors import DeviceFailure
 from hetengine.problems import CoordinateProblem
 from hetengine.solvers.arena import element_bytes
 from hetengine.solvers.selection import Swap
-from hetengine.solvers.work import epoch_work
+from hetengine.solvers.work import epoch_work, reading
 
 Process = Generator[simpy.Event, Any, Any]
 
@@ -59,6 +60,8 @@ class Worker(abc.ABC):
 
     Attributes
     ----------
+    reads : str
+        Label of the memory the epochs go through.
     columns : tuple
         Leading arguments of the epoch kernel.
     count, elements : int
@@ -70,6 +73,8 @@ class Worker(abc.ABC):
     failure : DeviceFailure or None
         The first failure of a command nobody may have waited for.
     """
+
+    reads = "columns"
 
     def __init__(self, device: Device, problem: CoordinateProblem, slots: int, seed: int) -> None:
         columns = problem.columns
@@ -95,6 +100,7 @@ class Worker(abc.ABC):
         event.callbacks.append(self._note)
         return event
 
+    @passive
     def _note(self, event: simpy.Event) -> None:
         if not event.ok and isinstance(event.value, DeviceFailure):
             event.defused = True
@@ -133,9 +139,10 @@ class Worker(abc.ABC):
 
         def amount(result: tuple[float, int] | None) -> Work:
             moved = elements if result is None else result[1]
-            return epoch_work(
+            done = epoch_work(
                 count, elements, moved, self.element_bytes, self.real.itemsize, self.variant
             )
+            return reading(done, self.reads, elements * self.element_bytes)
 
         late = LateWork(amount(None), amount)
         return self.watch(self.device.launch(self._epoch, args, late, category="solve"))

@@ -14,6 +14,8 @@ from hetengine.testing.bench import EpochBench
 from hetengine.testing.epochs import EpochSuite
 from hetengine.testing.kernels import KernelSuite
 from hetengine.testing.lab import Lab, Python, opened_lab
+from hetengine.testing.nets import NetSuite
+from hetengine.testing.programs import ProgramSuite
 from hetengine.testing.verbs import VerbSuite
 
 __all__ = [
@@ -22,13 +24,15 @@ __all__ = [
     "EpochSuite",
     "KernelSuite",
     "Lab",
+    "NetSuite",
+    "ProgramSuite",
     "Python",
     "VerbSuite",
     "opened_lab",
 ]
 
 
-class BackendSuite(VerbSuite, KernelSuite, EpochSuite):
+class BackendSuite(VerbSuite, ProgramSuite, KernelSuite, EpochSuite):
     """Every verb and every kernel; override the fixture ``spec``.
 
     Attributes

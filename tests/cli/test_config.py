@@ -8,7 +8,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from hetengine.config import GROUPS, RunConfig, digest, register_schema, run_config
+from hetengine.data.config import REQUIRED
 from hetengine.explain import explain
+from hetengine.families import linear_parts
 from hetengine.paths import conf_dir
 
 Compose = Callable[..., RunConfig]
@@ -18,7 +20,13 @@ OPTIONS = sorted(
     for group in (*GROUPS, "experiment")
     for file in (CONF / group).glob("*.yaml")
 )
-NEEDS = {f"data={name}": "data.path=FILE" for name in ("svmlight", "csv", "npz", "npy")}
+NET = ("problem=cnn", "data=digits_images", "solver=local_sgd")
+NEEDS = {f"data={name}": ("data.path=FILE",) for name, keys in REQUIRED.items() if "path" in keys}
+NEEDS |= {f"problem={name}": NET[1:] for name in ("cnn", "mlp", "resnet20", "resnet32")}
+NEEDS |= {"problem=custom": ("problem.model=mine:custom", *NET[1:])}
+NEEDS |= {"solver=local_sgd": NET[:2], "data=npz_images": ("data.path=FILE", NET[0], NET[2])}
+IMAGES = ("digits_images", "cifar10", "cifar100", "mnist", "image_folder")
+NEEDS |= {f"data={name}": (NET[0], NET[2]) for name in IMAGES}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +42,7 @@ def composed() -> Iterator[Compose]:
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_of_every_group_composes(composed: Compose, option: str) -> None:
-    config = composed(option, *filter(None, [NEEDS.get(option)]))
+    config = composed(option, *NEEDS.get(option, ()))
     group, name = option.split("=")
     if group != "experiment":
         assert getattr(config, group).name == name
@@ -47,15 +55,17 @@ def test_every_group_has_options() -> None:
 def test_values_of_an_experiment_win_over_defaults_and_lose_to_the_command_line(
     composed: Compose,
 ) -> None:
-    assert composed("experiment=adult_svm").problem.lam == 1e-3
-    assert composed("experiment=adult_svm", "problem.lam=0.5").problem.lam == 0.5
+    assert linear_parts(composed("experiment=adult_svm")).problem.lam == 1e-3
+    again = composed("experiment=adult_svm", "problem.lam=0.5")
+    assert linear_parts(again).problem.lam == 0.5
 
 
 @pytest.mark.parametrize(("given", "fraction"), [("async", None), ("0.2", 0.2), ("1", 1.0)])
 def test_refresh_takes_a_word_or_a_number(
     composed: Compose, given: str, fraction: float | None
 ) -> None:
-    assert composed(f"solver.refresh={given}").solver.refresh_fraction == fraction
+    config = composed(f"solver.refresh={given}")
+    assert linear_parts(config).solver.refresh_fraction == fraction
 
 
 def test_topology_is_built_with_the_host_first(composed: Compose) -> None:
@@ -72,7 +82,7 @@ def test_digest_follows_what_matters_only(composed: Compose) -> None:
 
 
 WRONG = {
-    "problem=laso": "problem=laso does not exist; did you mean 'lasso'? allowed: elastic_net, ",
+    "problem=laso": "problem=laso does not exist; did you mean 'lasso'? allowed: cnn, custom, ",
     "experiment=nope": "experiment=nope does not exist; allowed: ",
     "problm=lasso": "unknown key problm; did you mean 'problem'? allowed: problem, data, ",
     "problem.lamb=1": "unknown key problem.lamb; did you mean 'lam'? allowed: name, lam, ",

@@ -42,6 +42,36 @@ class Stream:
     def synchronize(self) -> None:
         self.machine.drain(self.line)
 
+    def begin_capture(self) -> None:
+        if self.ptr == 0:
+            self.machine.fail("a capture of the null stream")
+        if self.line.captured is not None or self.line.pending:
+            self.machine.fail("a capture of a stream that is in use")
+        self.line.captured = []
+
+    def end_capture(self) -> Graph:
+        captured, self.line.captured = self.line.captured, None
+        if captured is None:
+            self.machine.fail("ended a capture that was not begun")
+            raise AssertionError
+        return Graph(self.machine, self.line.device, captured)
+
+
+class Graph:
+    """cupy.cuda.Graph: addresses as they were, to be run any number of times."""
+
+    def __init__(self, machine: Machine, device: int, commands: list[Command]) -> None:
+        self.machine = machine
+        self.device = device
+        self.commands = commands
+
+    def launch(self, stream: Stream) -> None:
+        if stream.line.device != self.device:
+            self.machine.fail("a graph launched on another device's stream")
+        for command in self.commands:
+            fresh = Command(command.name, command.run, command.ranges)
+            self.machine.enqueue(stream.line, fresh)
+
 
 class Event:
     """cupy.cuda.Event."""
@@ -57,6 +87,8 @@ class Event:
     def record(self, stream: Stream) -> None:
         if self.device != stream.line.device:
             self.machine.fail("an event recorded on another device's stream")
+        if stream.line.captured is not None:
+            self.machine.fail("an event recorded into a capture has no time")
         self.seconds = math.nan
         self.line = stream.line
         command = Command("event", self._stamp)
@@ -139,6 +171,8 @@ class Runtime:
 
     def memcpyAsync(self, to: int, fro: int, size: int, kind: int, stream: int) -> None:  # noqa: N802
         machine, line = self._machine, self._line(stream)
+        if line.captured is not None:
+            machine.fail("a copy in a capture")
         if kind == _WITHIN:
             self._copy_within(to, fro, size, line)
             return

@@ -79,11 +79,12 @@ class Command:
 
 @dataclass(eq=False)
 class Line:
-    """What one stream has still to do."""
+    """What one stream has still to do, and what a capture of it has seen."""
 
     device: int
     pending: deque[Command] = field(default_factory=deque)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    captured: list[Command] | None = None
 
 
 class Machine:
@@ -215,6 +216,9 @@ class Machine:
     def enqueue(self, line: Line, command: Command) -> Command:
         """Append to a stream, unless another stream is at the same memory."""
         self.require_current(line.device, f"{command.name}: the stream")
+        if line.captured is not None:
+            line.captured.append(command)
+            return command
         with self.lock:
             for other in self._lines:
                 if other is not line and any(
@@ -226,6 +230,8 @@ class Machine:
 
     def drain(self, line: Line, until: Command | None = None) -> None:
         """Run a stream up to a command, or to its end."""
+        if line.captured is not None:
+            self.fail("waited for a stream that is being captured")
         with line.lock:
             while line.pending and not (until is not None and until.done):
                 command = line.pending[0]
@@ -240,6 +246,8 @@ class Machine:
         left = [command.name for line in self._lines for command in line.pending]
         if left:
             self.fail(f"nobody waited for {left}")
+        if any(line.captured is not None for line in self._lines):
+            self.fail("a capture was begun and never ended")
 
 
 def _ranges(commands: Iterable[Command]) -> list[Range]:

@@ -36,6 +36,14 @@ def test_everything_is_measured_printed_and_written(
         "1e-2",
         "--max-seconds",
         "0.2",
+        "--batches",
+        "3",
+        "--image-size",
+        "8",
+        "--width",
+        "0.25",
+        "--steps",
+        "1",
         "--out",
         str(tmp_path),
     ]
@@ -54,6 +62,12 @@ def test_everything_is_measured_printed_and_written(
     assert found["bandwidth"][0]["of_copy"] == 1.0
     assert math.isfinite(found["overlap"]["hidden"])
     assert {"tile_steps", "dense_epoch", "dense_gaps", "sparse_gaps"} <= set(machine.launched)
+    (net,) = found["nets"]
+    assert net["batch"] == 3
+    assert 0.0 <= net["loss"] < 10.0
+    assert net["device_seconds"] > 0.0
+    assert net["images_per_second"] > 0.0
+    assert net["torch_images_per_second"] is None
     for case in found["training"]:
         first = case["runs"][0]
         assert (first["policy"], first["times_gap"]) == ("gap", 1.0)
@@ -61,6 +75,7 @@ def test_everything_is_measured_printed_and_written(
         assert case["runs"][-1]["policy"] == "all"
     out = capsys.readouterr().out
     assert "| selection | status |" in out
+    assert "| ResNet20, batch |" in out
     assert str(file) in out
 
 

@@ -17,13 +17,15 @@ from hetengine.device import Work
 from hetengine.errors import OutOfCapacity
 from hetengine.problems import Kind
 from hetengine.record.recorder import Recorder
-from hetengine.testing import BackendSuite, EpochBench, Lab, opened_lab
+from hetengine.registry import backend
+from hetengine.testing import BackendSuite, EpochBench, Lab, NetSuite, opened_lab
 from hetengine.testing.bench import SEED, SIGMA, L, close_to
 from hetengine.testing.reference import make_columns, make_terms, plain_epoch, shuffled
 from hetengine.topology import DeviceSpec
 from hetengine_cupy import CupyBackend, cuda
 from hetengine_cupy.device import CupyDevice
 from tests.cupy.training import PROBLEMS, TOLERANCE, train
+from tests.kernels.net_training import relative, small_resnet, trained
 
 pytestmark = pytest.mark.gpu
 SPEC = DeviceSpec("card", backend="cupy")
@@ -51,6 +53,22 @@ class TestCuda(BackendSuite):
     @pytest.fixture
     def spec(self) -> DeviceSpec:
         return SPEC
+
+
+class TestCudaNets(NetSuite):
+    @pytest.fixture
+    def spec(self) -> DeviceSpec:
+        return SPEC
+
+
+def test_resnet20_agrees_with_numpy_after_twenty_steps(lab: Lab) -> None:
+    net = small_resnet()
+    with opened_lab(DeviceSpec("card", backend="numpy"), backend("numpy").open) as other:
+        right = trained(other, net, 16, 20, "float32")
+    found = trained(lab, net, 16, 20, "float32")
+    assert relative(found.parameters, right.parameters) < 1e-4
+    assert relative(found.statistics, right.statistics) < 1e-4
+    assert relative(found.losses, right.losses) < 1e-3
 
 
 @cache

@@ -10,7 +10,7 @@ import scipy.sparse
 from hetengine.config import DeviceConfig, LinkConfig, ModeConfig, RunConfig, TopologyConfig
 from hetengine.data.config import DataConfig
 from hetengine.data.dataset import Dataset
-from hetengine.engine import run
+from hetengine.engine.linear import run
 from hetengine.problems import ProblemConfig
 from hetengine.record.recorder import Recorder
 from hetengine.result import Result

@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 from hetengine.config import ModeConfig, RunConfig, TopologyConfig
 from hetengine.data.config import DataConfig
 from hetengine.data.dataset import Dataset
-from hetengine.engine import run
+from hetengine.engine.linear import run
 from hetengine.problems import ProblemConfig
 from hetengine.record.recorder import Recorder
 from hetengine.result import Result

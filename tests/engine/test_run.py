@@ -184,7 +184,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Machine]:
         machines.append(open_machine(*args))
         return machines[-1]
 
-    monkeypatch.setattr(engine, "open_machine", remembering)
+    monkeypatch.setattr(engine.linear, "open_machine", remembering)
     return machines
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from hetengine.record.goal import GapGoal, fraction_done
 from hetengine.record.metrics import MetricsRow
-from hetengine.record.progress import Live, Plain, Silent, fraction_done, make_progress
+from hetengine.record.progress import Live, Plain, Silent, make_progress
 
 
 class Terminal(io.StringIO):
@@ -60,14 +61,14 @@ def test_messages_are_never_held_back() -> None:
 def test_the_display_follows_config_and_terminal(
     kind: str, stream: io.StringIO, expected: type
 ) -> None:
-    progress = make_progress(kind, 1e-4, stream)
+    progress = make_progress(kind, GapGoal(1e-4), stream)
     progress.close()
     assert type(progress) is expected
 
 
 def test_the_live_line_survives_infinite_gaps(rows: list[MetricsRow]) -> None:
     stream = Terminal()
-    live = Live(stream, 1e-4)
+    live = Live(stream, GapGoal(1e-4))
     for row in rows:
         live.row(row)
     live.message("a [bold] word")

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from hetengine.device import Span
-from hetengine.record.metrics import MetricsRow
+from hetengine.record.metrics import MetricsRow, Row
 from hetengine.record.recorder import Recorder
 
 
@@ -13,7 +13,7 @@ class Shown:
     def __init__(self) -> None:
         self.what: list[object] = []
 
-    def row(self, row: MetricsRow) -> None:
+    def row(self, row: Row) -> None:
         self.what.append(row)
 
     def message(self, text: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from hetengine.api import compose
 from hetengine.config import DeviceConfig, LinkConfig, TierConfig, TopologyConfig
 from hetengine.device import Work
-from hetengine.engine import run
+from hetengine.engine.linear import run
 from hetengine.incidents import Incident
 from hetengine.machine import Machine, open_machine
 from hetengine.record.recorder import Recorder

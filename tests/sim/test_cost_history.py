@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from hetengine.device import Work
@@ -12,23 +14,34 @@ def work(items: int) -> Work:
 
 
 def test_a_line_reads_back() -> None:
-    seen = SizeClass(work(1000), 2.5e-4, 1e-6, 12)
+    seen = SizeClass(work(1000), 2.5e-4, 1e-6, 12, 3e6)
     assert read_line(seen.line()) == seen
 
 
-@pytest.mark.parametrize("line", ["", "1 2 3", "1 2 3 4 5 6 x"])
+@pytest.mark.parametrize("line", ["", "1 2 3", "1 2 3 4 5 6 7 x"])
 def test_a_broken_line_is_refused_in_one_line(line: str) -> None:
-    with pytest.raises(UsageError, match="must be seven numbers") as caught:
+    with pytest.raises(UsageError, match="must be eight numbers") as caught:
         read_line(line)
     assert "\n" not in str(caught.value)
 
 
-def test_sizes_alike_make_one_class_with_their_median() -> None:
-    classes = classify([work(1000), work(1001), work(1002), work(8000)], [1.0, 3.0, 2.0, 9.0])
-    assert [(each.work.items, each.seconds, each.samples) for each in classes] == [
-        (1001, 2.0, 3),
-        (8000, 9.0, 1),
+def test_sizes_alike_make_one_class_with_the_time_that_adds_up() -> None:
+    works = [work(1000), work(1001), work(1002), work(8000)]
+    classes = classify(works, [1.0, 4.0, 1.0, 9.0], [5.0, 7.0, 6.0, 0.0], {"constant": 1.0})
+    assert [
+        (each.work.items, each.seconds, each.samples, each.reuse_bytes) for each in classes
+    ] == [
+        (1001, 2.0, 3, 6.0),
+        (8000, 9.0, 1, 0.0),
     ]
+
+
+def test_a_class_keeps_what_is_typical_of_it_beside_the_regression() -> None:
+    slower_where_far = {"constant": 1.0, "beyond_1000": 1.0 / 4000.0}
+    near, far = classify([work(1000)], [2.0], [0.0], slower_where_far), [math.inf]
+    assert near[0].seconds == 2.0
+    (only,) = classify([work(1000)], [4.0], far, slower_where_far)
+    assert only.seconds == 4.0  # twice what the regression has, for data out of reach
 
 
 def test_the_nearest_class_within_half_an_octave_counts() -> None:

@@ -14,13 +14,16 @@ from hetengine.topology import DeviceSpec, LinkSpec, Topology
 
 
 class Machine:
-    """A card whose kernel takes 10 s; 1 s to hand over, 2 to start, 3 to relay, 4 between two."""
+    """A card whose kernel takes 10 s; 1 s to hand over, 3 to start, 5 to relay, 2 between two.
+
+    The time between two is Python: one second after each command, one before the next.
+    """
 
     def __init__(self) -> None:
         touch = KernelCost(constant_seconds=10.0, issue_seconds=1.0, issue_item_seconds=0.5)
-        times = Dispatch(start_seconds=2.0, relay_seconds=3.0, next_seconds=4.0)
+        times = Dispatch(start_seconds=3.0, relay_seconds=5.0, next_seconds=2.0)
         specs = (
-            DeviceSpec("host", "host", dispatch=Dispatch(notify_seconds=5.0)),
+            DeviceSpec("host", "host", dispatch=Dispatch(notify_seconds=6.0)),
             DeviceSpec("card", kernels={"touch": touch}, dispatch=times),
         )
         link = LinkSpec("bus", ("host", "card"), 100.0, 100.0, host_seconds=1.5)
@@ -55,17 +58,17 @@ class Machine:
 def test_handing_over_starting_and_hearing_take_their_time() -> None:
     machine = Machine()
     machine.clock.run(machine.launch())
-    assert machine.times() == [("touch", 3.0, 13.0)]
-    assert machine.clock.now == 18.0
+    assert machine.times() == [("touch", 4.0, 14.0)]
+    assert machine.clock.now == 21.0
 
 
 def test_handing_over_costs_by_item_and_the_program_does_one_thing_at_a_time() -> None:
     machine = Machine()
     first, second = machine.launch(items=4), machine.launch(items=2)
-    assert (first.issued_seconds, second.issued_seconds) == (3.0, 5.0)
     machine.clock.run(second)
-    assert machine.times() == [("touch", 5.0, 15.0), ("touch", 19.0, 29.0)]
-    assert machine.clock.now == 34.0
+    assert (first.issued_seconds, second.issued_seconds) == (3.0, 5.0)
+    assert machine.times() == [("touch", 6.0, 16.0), ("touch", 18.0, 28.0)]
+    assert machine.clock.now == 35.0
 
 
 def test_what_follows_a_copy_does_not_wait_for_the_program() -> None:
@@ -74,16 +77,39 @@ def test_what_follows_a_copy_does_not_wait_for_the_program() -> None:
     copied = machine.card.copy(there, here)
     machine.clock.run(machine.launch(after=[copied]))
     assert copied.issued_seconds == 1.5
-    assert machine.times() == [("x", 3.5, 7.5), ("touch", 10.5, 20.5)]
+    assert machine.times() == [("x", 4.5, 8.5), ("touch", 13.5, 23.5)]
 
 
-def test_a_busy_program_hears_late() -> None:
+def test_while_the_program_is_busy_no_queue_gets_on() -> None:
     machine = Machine()
     first = machine.launch()
-    machine.launch(items=60)  # keeps the program until 32
+    machine.launch(items=60)  # keeps the program, and with it the interpreter, until 32
     machine.clock.run(first)
-    assert machine.times()[0] == ("touch", 3.0, 13.0)
-    assert machine.clock.now == 32.0
+    assert machine.times()[0] == ("touch", 33.0, 43.0)
+
+
+def test_a_command_that_ends_while_the_program_is_busy_ends_late() -> None:
+    machine = Machine()
+    first = machine.launch()
+    machine.clock.run(until=5.0)
+    machine.launch(items=60)  # from 5 to 36
+    machine.clock.run(first)
+    assert machine.times()[0] == ("touch", 4.0, 36.0)
+
+
+def test_the_program_is_not_woken_for_what_nobody_waits_for() -> None:
+    machine = Machine()
+    first = machine.launch()
+    second = machine.launch(after=[first])
+    machine.clock.run(second)
+    alone = machine.clock.now
+    machine = Machine()
+    first = machine.launch()
+    second = machine.launch(after=[first])
+    heard: list[float] = []
+    first.callbacks.append(lambda _: heard.append(machine.clock.now))
+    machine.clock.run(second)
+    assert (heard, machine.clock.now) == ([21.0], alone)
 
 
 def test_a_failure_reaches_what_came_after_and_the_program() -> None:
@@ -100,6 +126,6 @@ def test_what_is_known_before_the_result_decides_what_handing_over_costs() -> No
     machine = Machine()
     late = LateWork(Work(items=4), lambda result: Work(items=1000))
     done = machine.card.launch(machine.touch, (), late)
-    assert done.issued_seconds == 3.0
     machine.clock.run(done)
+    assert done.issued_seconds == 3.0
     assert machine.spans[0].work.items == 1000

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from hetengine.api import compose
-from hetengine.engine import run
+from hetengine.engine.linear import run
 from hetengine.record.recorder import Recorder
 
 LIMIT_SECONDS = 60.0

@@ -22,7 +22,7 @@ class Desk:
         self.machine: Machine = open_machine(topology().build(), "simulate", lambda span: None)
         self.clock = self.machine.clock
         self.memory = GapMemory(HostColumns(self.machine.host, self.problem))
-        self.memory._chunk = CHUNK
+        self.memory.chunk = self.memory.long_chunk = CHUNK
         rng = np.random.default_rng(0)
         self.w = rng.normal(size=self.problem.length)
         self.alpha = self.problem.p * self.problem.q * rng.random(self.problem.count)

@@ -66,7 +66,7 @@ def test_a_plan_never_exceeds_the_capacity(columns: Columns, capacity: int, pin:
     assert 1 <= arena.slots <= columns.count
     assert arena.elements <= columns.nnz or not arena.sparse
     # Any column fits beside the pinned one.
-    lens = columns.column_nbytes() // (columns.dtype.itemsize + 4 * arena.sparse)
+    lens = columns.column_nbytes() // (columns.dtype.itemsize + 4 * arena.sparse)  # type: ignore[union-attr]
     others = np.delete(lens, pinned)
     both = others.max(initial=0) + lens[pinned].sum()
     assert both <= arena.elements

@@ -16,6 +16,7 @@
   #define GLOBAL __global
   #define SHARED __local
   #define SHARED_POINTER __local
+  #define ALIGNED __attribute__((aligned(16)))
   #define RESTRICT restrict
   #define LOCAL_ID ((int)get_local_id(0))
   #define GROUP_ID ((int)get_group_id(0))
@@ -25,12 +26,14 @@
   #define INDEX long
   #define SEED ulong
   #define UINT uint
+  #define BYTE uchar
 #else
   #define KERNEL extern "C" __global__ __launch_bounds__(WG)
   #define DEVICE static __device__ __forceinline__
   #define GLOBAL
   #define SHARED __shared__
   #define SHARED_POINTER
+  #define ALIGNED __align__(16)
   #define RESTRICT __restrict__
   #define LOCAL_ID ((int)threadIdx.x)
   #define GROUP_ID ((int)blockIdx.x)
@@ -41,6 +44,7 @@
   #define INDEX long long
   #define SEED unsigned long long
   #define UINT unsigned int
+  #define BYTE unsigned char
 #endif
 
 /* Scalars of one coordinate: double wherever the device has it. */

@@ -1,21 +1,24 @@
 """Measured launches by size class: what was seen before is predicted as it was seen.
 
 A class holds launches of one kernel whose sizes are alike; classes are half an octave apart in
-flops, bytes and items, so that cache effects, which no regression on sizes can follow, stay where
-they were measured. As StarPU's history models, but with the median, and its deviation
-beside it (C. Augonnet et al., *StarPU*, CCPE 2011).
+flops, bytes and items, so that what no regression on sizes can follow stays where it was measured.
+As StarPU's history models, with the deviation beside the time (C. Augonnet et al., *StarPU*, CCPE
+2011). The time of a class is that of its typical launch: the regression carries it over to others.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from hetengine.device import Work
 from hetengine.errors import UsageError
-from hetengine.sim.cost.outliers import median_and_mad
+from hetengine.sim.cost.outliers import median_and_mad, pauses
+from hetengine.sim.cost.regression import predict
 
 STEPS_PER_OCTAVE = 2.0
 """Resolution of the classes."""
@@ -25,6 +28,8 @@ LEAST_SAMPLES = 3
 
 REACH = 0.5
 """Octaves within which a launch counts as one of a class."""
+
+_SIZES = ("flops", "bytes_read", "bytes_written", "items")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +41,25 @@ class SizeClass:
     work : Work
         Their median work.
     seconds, deviation_seconds : float
-        Median time, and median absolute deviation.
+        Typical time, and median absolute deviation.
     samples : int
         How many were measured.
+    reuse_bytes : float
+        Median of the bytes between uses of what they read.
     """
 
     work: Work
     seconds: float
     deviation_seconds: float
     samples: int
+    reuse_bytes: float = 0.0
 
     def line(self) -> str:
         """Write it as one line of a topology file."""
         work = self.work
-        sizes = (work.flops, work.bytes_read, work.bytes_written, work.items)
+        sizes = (work.flops, work.bytes_read, work.bytes_written, work.items, self.reuse_bytes)
         times = (self.seconds, self.deviation_seconds)
-        numbers = [*(f"{size:.6g}" for size in sizes), *(f"{time:.4e}" for time in times)]
+        numbers = [*(f"{size:.5g}" for size in sizes), *(f"{time:.3e}" for time in times)]
         return " ".join([*numbers, str(self.samples)])
 
 
@@ -61,17 +69,18 @@ def read_line(line: str) -> SizeClass:
     Raises
     ------
     UsageError
-        If it is not seven numbers.
+        If it is not eight numbers.
     """
     try:
-        flops, read, written, items, seconds, deviation, samples = map(float, line.split())
+        flops, read, written, items, reuse, seconds, deviation, samples = map(float, line.split())
         work = Work(flops, read, written, int(items))
     except ValueError as error:
         raise UsageError(
-            f"topology: history line {line!r} must be seven numbers: flops bytes_read "
-            "bytes_written items seconds deviation samples; run hetengine calibrate again"
+            f"topology: history line {line!r} must be eight numbers: flops bytes_read "
+            "bytes_written items reuse_bytes seconds deviation samples; run hetengine calibrate "
+            "again"
         ) from error
-    return SizeClass(work, seconds, deviation, int(samples))
+    return SizeClass(work, seconds, deviation, int(samples), reuse)
 
 
 def octaves(work: Work) -> tuple[float, ...]:
@@ -85,31 +94,51 @@ def class_of(work: Work) -> tuple[int, ...]:
     return tuple(round(STEPS_PER_OCTAVE * size) for size in octaves(work))
 
 
-def classify(works: Sequence[Work], seconds: Sequence[float]) -> list[SizeClass]:
+def classify(
+    works: Sequence[Work],
+    seconds: Sequence[float],
+    reuse_bytes: Sequence[float],
+    coefficients: Mapping[str, float],
+) -> list[SizeClass]:
     """Sort measurements into classes.
 
     Parameters
     ----------
-    works, seconds : sequence
+    works, seconds, reuse_bytes : sequence
         Of one kernel on one device, outliers left out.
+    coefficients : mapping
+        The regression through them.
     """
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for k, work in enumerate(works):
         groups[class_of(work)].append(k)
     return [
-        _summarise([works[k] for k in group], [seconds[k] for k in group])
+        _summarise(
+            [works[k] for k in group],
+            [seconds[k] for k in group],
+            [reuse_bytes[k] for k in group],
+            coefficients,
+        )
         for _, group in sorted(groups.items())
     ]
 
 
-def _summarise(works: Sequence[Work], seconds: Sequence[float]) -> SizeClass:
-    middle, deviation = median_and_mad(seconds)
-    sizes = (
-        median_and_mad([getattr(work, name) for work in works])[0]
-        for name in ("flops", "bytes_read", "bytes_written", "items")
+def _summarise(
+    works: Sequence[Work],
+    seconds: Sequence[float],
+    reuse_bytes: Sequence[float],
+    coefficients: Mapping[str, float],
+) -> SizeClass:
+    flops, read, written, items = (
+        float(np.median([getattr(work, name) for work in works])) for name in _SIZES
     )
-    flops, read, written, items = sizes
-    return SizeClass(Work(flops, read, written, round(items)), middle, deviation, len(works))
+    typical, reuse = Work(flops, read, written, round(items)), float(np.median(reuse_bytes))
+    pairs = zip(works, reuse_bytes, strict=True)
+    modelled = [predict(coefficients, work, each) for work, each in pairs]
+    scale = predict(coefficients, typical, reuse)
+    _, deviation = median_and_mad(np.asarray(seconds) / np.asarray(modelled))
+    whole = scale * pauses(seconds, modelled)
+    return SizeClass(typical, whole, scale * deviation, len(works), reuse)
 
 
 def nearest(classes: Iterable[SizeClass], work: Work) -> SizeClass | None:

@@ -14,7 +14,7 @@ from hetengine.sim.cost.roofline import RooflineCost
 from hetengine.sim.cost.user import cost_function
 from hetengine.topology import DeviceSpec
 
-_SLOPE = 2.0  # within a class the regression may move a time by this factor at most
+_SLOPE = 4.0  # within a class the regression may move a time by this factor at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,17 @@ class KernelCosts:
     _roofline: RooflineCost = field(default_factory=RooflineCost)
     _classes: dict[int, list[SizeClass]] = field(default_factory=dict)
 
-    def seconds(self, spec: DeviceSpec, work: Work, kernel: str = "") -> float:
+    def seconds(
+        self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
+    ) -> float:
         """Return the time of one launch."""
-        estimate = self.estimate(spec, work, kernel)
+        estimate = self.estimate(spec, work, kernel, reuse_bytes)
         self.used[estimate.model] += 1
         return estimate.seconds
 
-    def estimate(self, spec: DeviceSpec, work: Work, kernel: str = "") -> Estimate:
+    def estimate(
+        self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
+    ) -> Estimate:
         """Return the time of one launch and the model it comes from.
 
         Parameters
@@ -68,15 +72,18 @@ class KernelCosts:
             What the launch has to do; its variant says which entry counts.
         kernel : str
             Name of the kernel.
+        reuse_bytes : float
+            Bytes that have gone through the caches since what it reads was used last.
         """
         cost = find(spec.kernels, kernel, work.variant)
         if cost is None:
             return Estimate(self._roofline.seconds(spec, work), "roofline")
         measured = nearest(self._history(cost), work)
         if measured is not None:
-            return Estimate(measured.seconds * _slope(cost, measured.work, work), "history")
+            slope = _slope(cost, measured, work, reuse_bytes)
+            return Estimate(measured.seconds * slope, "history")
         if cost.coefficients:
-            seconds = predict(cost.coefficients, work)
+            seconds = predict(cost.coefficients, work, reuse_bytes)
             if in_range(cost.lower, cost.upper, work):
                 return Estimate(seconds, "regression")
             bound = self._roofline.seconds(spec, work)
@@ -96,11 +103,12 @@ class KernelCosts:
         return classes
 
 
-def _slope(cost: KernelCost, seen: Work, work: Work) -> float:
-    """How much longer a launch takes than one of its class, by the regression."""
+def _slope(cost: KernelCost, seen: SizeClass, work: Work, reuse_bytes: float) -> float:
+    """How much longer a launch takes than the typical one of its class, by the regression."""
     if not cost.coefficients:
         return 1.0
-    here, there = predict(cost.coefficients, work), predict(cost.coefficients, seen)
+    here = predict(cost.coefficients, work, reuse_bytes)
+    there = predict(cost.coefficients, seen.work, seen.reuse_bytes)
     if here <= 0.0 or there <= 0.0:
         return 1.0
     return min(max(here / there, 1.0 / _SLOPE), _SLOPE)

@@ -11,7 +11,9 @@ from hetengine.topology import DeviceSpec
 class CostModel(Protocol):
     """What decides the time of a launch in simulation."""
 
-    def seconds(self, spec: DeviceSpec, work: Work, kernel: str = "") -> float:
+    def seconds(
+        self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
+    ) -> float:
         """Return the time of one launch.
 
         Parameters
@@ -22,6 +24,9 @@ class CostModel(Protocol):
             What the launch has to do.
         kernel : str
             Name of the kernel, for models that know kernels apart.
+        reuse_bytes : float
+            Bytes that have gone through the caches since what it reads was used last, for models
+            that know caches.
 
         Returns
         -------

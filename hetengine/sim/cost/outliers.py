@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 CONSISTENT = 1.4826
 """Standard deviation of a Gaussian over its median absolute deviation."""
+
+_ACCIDENTS = 0.005
 
 
 def median_and_mad(values: ArrayLike) -> tuple[float, float]:
@@ -50,3 +54,31 @@ def outlying(values: ArrayLike, limit: float = 5.0, floor: float = 0.0) -> NDArr
     middle, mad = median_and_mad(numbers)
     scale = max(CONSISTENT * mad, floor, np.finfo(np.float64).tiny)
     return np.abs(numbers - middle) > limit * scale
+
+
+def pauses(measured: Sequence[float], modelled: Sequence[float]) -> float:
+    """Return by how much launches take longer in sum than a model has it.
+
+    A makespan is a sum, so pauses that hit one launch in twenty count. The few longest, at least
+    one of ten or more, are taken for accidents and left out, so that one spike cannot poison the
+    factor.
+
+    Parameters
+    ----------
+    measured, modelled : sequence of float
+        Seconds of each launch, at least one.
+
+    Returns
+    -------
+    float
+        Measured over modelled seconds in sum.
+
+    Examples
+    --------
+    >>> pauses([1.0] * 8 + [2.0, 500.0], [1.0] * 10)
+    1.1111111111111112
+    """
+    seen, expected = np.asarray(measured), np.asarray(modelled)
+    accidents = round(_ACCIDENTS * seen.size) or int(seen.size >= 10)
+    kept = np.argsort(seen - expected)[: seen.size - accidents]
+    return float(seen[kept].sum() / expected[kept].sum())

@@ -2,38 +2,56 @@
 
 Coefficients are times per byte, flop and item, so a negative one would be nonsense and would
 predict nonsense beyond the data (Lawson, Hanson, *Solving Least Squares Problems*, 1974, ch. 23).
-Residuals are taken relative to the measurement: a launch of a microsecond counts like one of a
-second. Measurements far off (median/MAD of the residuals) are left out of the next round.
+A makespan is a sum, so the fit aims at means: residuals are taken relative to the model, as in a
+gamma regression, a launch of a microsecond counting like one of a second. Measurements far off
+(median/MAD of the residuals) are left out of the next round.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hetengine.calibrate.spec import FEATURES
+from hetengine.calibrate.spec import BEYOND, FEATURES
 from hetengine.device import Work
 from hetengine.sim.cost.outliers import outlying
 
 _ROUNDS = 6
+_STEPS = 12
 _LEAST_SPREAD = 0.02  # of the residuals: a timer cannot do better
 NEAR = 1.5
 """Factor by which a launch may lie outside the calibrated range."""
 
 
-def features(work: Work) -> dict[str, float]:
+def features(work: Work, reuse_bytes: float = 0.0, caches: Sequence[int] = ()) -> dict[str, float]:
     """Return what the time of a launch is regressed on.
+
+    Parameters
+    ----------
+    work : Work
+        What the launch has to do.
+    reuse_bytes : float
+        Bytes that have gone through the caches since what it reads was used last.
+    caches : sequence of int
+        Sizes of the caches in bytes. A byte is no longer in a cache with a chance of
+        ``1 - exp(-reuse_bytes / size)``, that of random replacement.
 
     Examples
     --------
     >>> features(Work(flops=2.0, bytes_read=3.0, bytes_written=4.0, items=5))["items"]
     5.0
+    >>> features(Work(bytes_read=3.0), math.inf, [64])["beyond_64"]
+    3.0
     """
     values = (1.0, work.bytes_read, work.bytes_written, work.flops, float(work.items))
-    return dict(zip(FEATURES, values, strict=True))
+    found: dict[str, float] = dict(zip(FEATURES, values, strict=True))
+    for size in caches:
+        found[f"{BEYOND}{size}"] = work.bytes_read * -math.expm1(-reuse_bytes / size)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +63,7 @@ class Fit:
     coefficients : dict of str to float
         Seconds per unit of each feature, those that are not zero.
     lower, upper : dict of str to float
-        Range of each feature over the measurements that were kept.
+        Range of each of `FEATURES` over the measurements that were kept.
     outliers : ndarray of bool, shape (n,)
         Measurements left out.
     ratios : ndarray, shape (n,)
@@ -59,7 +77,12 @@ class Fit:
     ratios: NDArray[np.float64]
 
 
-def fit(works: Sequence[Work], seconds: Sequence[float]) -> Fit:
+def fit(
+    works: Sequence[Work],
+    seconds: Sequence[float],
+    reuse_bytes: Sequence[float] | None = None,
+    caches: Sequence[int] = (),
+) -> Fit:
     """Fit measurements of one kernel on one device.
 
     Parameters
@@ -68,8 +91,15 @@ def fit(works: Sequence[Work], seconds: Sequence[float]) -> Fit:
         What was launched, at least one.
     seconds : sequence of float, length n
         How long it took, each greater than 0.
+    reuse_bytes : sequence of float, length n, optional
+        Of each launch; 0 by default.
+    caches : sequence of int
+        Sizes of the caches in bytes.
     """
-    table = np.array([list(features(work).values()) for work in works])
+    reuse = [0.0] * len(works) if reuse_bytes is None else reuse_bytes
+    named = [features(work, each, caches) for work, each in zip(works, reuse, strict=True)]
+    names = list(named[0])
+    table = np.array([list(each.values()) for each in named])
     measured = np.asarray(seconds, dtype=np.float64)
     out = np.zeros(measured.size, bool)
     solution = np.zeros(table.shape[1])
@@ -80,10 +110,9 @@ def fit(works: Sequence[Work], seconds: Sequence[float]) -> Fit:
         if np.array_equal(marked, out):
             break
         out = marked
-    kept = table[~out]
-    named = dict(zip(FEATURES, solution.tolist(), strict=True))
+    kept = table[~out][:, : len(FEATURES)]
     return Fit(
-        {name: value for name, value in named.items() if value > 0.0},
+        {name: value for name, value in zip(names, solution.tolist(), strict=True) if value > 0.0},
         dict(zip(FEATURES, kept.min(axis=0).tolist(), strict=True)),
         dict(zip(FEATURES, kept.max(axis=0).tolist(), strict=True)),
         out,
@@ -92,24 +121,24 @@ def fit(works: Sequence[Work], seconds: Sequence[float]) -> Fit:
 
 
 def _solve(table: NDArray[np.float64], measured: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least relative residuals, by reweighting towards least absolute ones; none negative."""
+    """Least squares of residuals relative to the model, by reweighting; none negative."""
     from scipy.optimize import nnls
 
     scale = np.maximum(table.max(axis=0), 1e-300)
-    rows = table / scale / measured[:, None]
-    weights = np.ones(measured.size)
+    rows = table / scale
+    modelled = measured
     solution = np.zeros(table.shape[1])
-    for _ in range(_ROUNDS):
-        solution, _ = nnls(rows * weights[:, None], weights)
-        residual = np.abs(rows @ solution - 1.0)
-        # Square root of 1/|r|: iteratively reweighted least squares for the L1 norm.
-        weights = 1.0 / np.sqrt(np.maximum(residual, _LEAST_SPREAD))
+    for _ in range(_STEPS):
+        solution, _ = nnls(rows / modelled[:, None], measured / modelled)
+        # A model far below a measurement would give it all the weight.
+        modelled = np.maximum(rows @ solution, 0.1 * measured)
     return solution / scale
 
 
-def predict(coefficients: Mapping[str, float], work: Work) -> float:
+def predict(coefficients: Mapping[str, float], work: Work, reuse_bytes: float = 0.0) -> float:
     """Return the seconds a regression gives a launch."""
-    values = features(work)
+    caches = [int(name.removeprefix(BEYOND)) for name in coefficients if name.startswith(BEYOND)]
+    values = features(work, reuse_bytes, caches)
     return sum(rate * values[name] for name, rate in coefficients.items())
 
 

@@ -24,7 +24,9 @@ class RooflineCost:
     3.5
     """
 
-    def seconds(self, spec: DeviceSpec, work: Work, kernel: str = "") -> float:
+    def seconds(
+        self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
+    ) -> float:
         """Return launch overhead plus the slower of memory and arithmetic; all kernels alike."""
         memory = work.nbytes / spec.bandwidth_bytes_per_second
         arithmetic = work.flops / spec.flops_per_second

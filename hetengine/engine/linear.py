@@ -1,10 +1,9 @@
-"""One run from a config to a result: data, problem, machine, solver, certificate."""
+"""A run of a linear model: data, problem, machine, solver, certificate."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,14 @@ from hetengine.data.config import GENERATORS, SHAPE
 from hetengine.data.dataset import Dataset, is_dense
 from hetengine.data.labels import binary_labels
 from hetengine.data.load import load_dataset, shape_of
-from hetengine.machine import open_machine, with_capacities
+from hetengine.data.validate import check_matrix
+from hetengine.engine.phases import phase
+from hetengine.engine.placement import trains_by_row
+from hetengine.families import linear_parts
+from hetengine.machine import Machine, open_machine, with_capacities
 from hetengine.problems import CoordinateProblem, make_problem, make_shape_problem
 from hetengine.problems.config import CLASSIFICATION
+from hetengine.problems.matrix import Columns, RowMatrix, StoredColumns
 from hetengine.record.monitor import Monitor
 from hetengine.record.recorder import Recorder
 from hetengine.record.summary import summarise
@@ -26,13 +30,18 @@ from hetengine.score import score_on
 from hetengine.solvers.duhl import Duhl
 from hetengine.solvers.outcome import Outcome, StopRule
 from hetengine.solvers.requirements import check_machine
+from hetengine.solvers.resident import Resident
 from hetengine.solvers.selection import Rotating, Selection, make_selection
+from hetengine.solvers.stored.requirements import check_tiers
+from hetengine.solvers.stored.solver import OutOfCore
+from hetengine.solvers.stored.streaming import Streaming
 
 _DRY_ROUNDS = 20
+_MOST_ROUNDS = 10_000
 
 
 def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -> Result:
-    """Train one model as configured.
+    """Train one linear model as configured.
 
     Parameters
     ----------
@@ -55,12 +64,18 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
     """
     begun = time.perf_counter()
     dry = config.mode.name == "dry"
-    if dataset is None and not (dry and config.data.name in (SHAPE, *GENERATORS)):
-        with _phase(recorder, "load"):
-            dataset = load_dataset(config.data, np.dtype(config.precision), config.seed)
-    with _phase(recorder, "problem"):
-        problem, labels = _shape(config, dataset) if dry else _problem(config, dataset)
+    source = linear_parts(config).data
+    if dataset is None and not (dry and source.name in (SHAPE, *GENERATORS)):
+        with phase(recorder, "load"):
+            dataset = load_dataset(source, np.dtype(config.precision), config.seed)
+    with phase(recorder, "problem"):
+        rows = by_row(config, stored=dataset is not None and hasattr(dataset.X, "stored_columns"))
+        config = _resolved(config, rows, recorder)
+        make = _shape if dry else _problem
+        problem, labels = make(config, dataset, rows)
     outcome, seconds = _train(config, problem, recorder)
+    if rows and dataset is not None and np.isinf(outcome.certificate.gap):
+        check_matrix(dataset.X, dataset.name)
     summary = summarise(config, problem, dataset, outcome, recorder, seconds)
     if dataset is not None and dataset.test is not None and not dry:
         coef, intercept = problem.model(outcome.alpha, outcome.w)
@@ -78,18 +93,9 @@ def _train(
     topology = with_capacities(topology, problem.columns.nbytes, config.memory_fraction)
     machine = open_machine(topology, config.mode.name, recorder.observe, recorder.sample)
     try:
-        check_machine(machine, problem.columns.layout, config.solver.selection)
         monitor = Monitor(machine.clock, recorder, config.precision)
-        solver = Duhl(
-            problem,
-            machine,
-            config.solver,
-            _stop_rule(config),
-            _policies(config, len(machine.accelerators)),
-            config.seed,
-            monitor,
-        )
-        with _phase(recorder, "compile"):
+        solver = _solver(config, problem, machine, monitor)
+        with phase(recorder, "compile"):
             machine.clock.run(machine.clock.process(solver.prepare()))
         machine.start()
         monitor.start()
@@ -103,46 +109,89 @@ def _train(
         machine.close()
 
 
-@contextmanager
-def _phase(recorder: Recorder, name: str) -> Iterator[None]:
-    begun = time.perf_counter()
-    yield
-    recorder.phase(name, time.perf_counter() - begun)
+def _solver(
+    config: RunConfig, problem: CoordinateProblem, machine: Machine, monitor: Monitor
+) -> Resident | Duhl:
+    settings, stop = linear_parts(config).solver, _stop_rule(config)
+    if isinstance(problem.columns, RowMatrix):
+        return Resident(problem, machine, stop, config.seed, monitor)
+    check_machine(machine, problem.columns.layout, settings.selection)
+    stored = isinstance(problem.columns, StoredColumns)
+    if stored:
+        check_tiers(machine, problem.columns.layout, settings.selection)
+    policies = _policies(config, len(machine.accelerators), problem.columns)
+    return (OutOfCore if stored else Duhl)(
+        problem, machine, settings, stop, policies, config.seed, monitor
+    )
+
+
+def by_row(config: RunConfig, stored: bool = False) -> bool:
+    """Return whether a run passes over rows on the host; see `trains_by_row`.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Of a linear model.
+    stored : bool
+        Whether the data lie in a column store.
+    """
+    selection, topology = linear_parts(config).solver.selection, config.topology.build()
+    return trains_by_row(selection, topology, config.memory_fraction, stored)
+
+
+def _resolved(config: RunConfig, by_row: bool, recorder: Recorder) -> RunConfig:
+    """Return the config with ``selection=auto`` decided, and say what it became."""
+    settings = linear_parts(config).solver
+    if settings.selection != "auto":
+        return config
+    chosen = "host" if by_row else "gap"
+    recorder.log(f"solver.selection=auto is {chosen} here")
+    return replace(config, solver=replace(settings, selection=chosen))
 
 
 Labels = tuple[float, float] | None
 
 
-def _problem(config: RunConfig, dataset: Dataset | None) -> tuple[CoordinateProblem, Labels]:
+def _problem(
+    config: RunConfig, dataset: Dataset | None, by_row: bool
+) -> tuple[CoordinateProblem, Labels]:
     assert dataset is not None
+    wanted = linear_parts(config).problem
     y, labels = dataset.y, None
-    if config.problem.name in CLASSIFICATION:
+    if wanted.name in CLASSIFICATION:
         y, labels = binary_labels(y, dataset.name)
-    problem = make_problem(config.problem, dataset.X, y, dataset.weights, config.precision)
+    problem = make_problem(wanted, dataset.X, y, dataset.weights, config.precision, by_row)
     return problem, labels
 
 
-def _shape(config: RunConfig, dataset: Dataset | None) -> tuple[CoordinateProblem, Labels]:
+def _shape(
+    config: RunConfig, dataset: Dataset | None, by_row: bool
+) -> tuple[CoordinateProblem, Labels]:
+    parts = linear_parts(config)
     if dataset is None:
-        rows, columns, density = shape_of(config.data)
+        rows, columns, density = shape_of(parts.data)
     else:
         rows, columns = dataset.rows, dataset.columns
         density = 1.0 if is_dense(dataset.X) else dataset.nnz / (rows * columns)
-    return make_shape_problem(config.problem, rows, columns, density, config.precision), None
+    problem = make_shape_problem(parts.problem, rows, columns, density, config.precision, by_row)
+    return problem, None
 
 
 def _stop_rule(config: RunConfig) -> StopRule:
-    rounds = config.max_rounds
+    rounds = config.max_rounds or _MOST_ROUNDS
     if config.mode.name == "dry":
         rounds = min(rounds, _DRY_ROUNDS)
     return StopRule(config.tol, rounds, config.max_seconds)
 
 
-def _policies(config: RunConfig, count: int) -> list[Selection]:
-    name = config.solver.selection
+def _policies(config: RunConfig, count: int, columns: Columns) -> list[Selection]:
+    settings = linear_parts(config).solver
+    name = settings.selection
     workers = 1 if name == "host" else count
+    if name == "sequential" and isinstance(columns, StoredColumns):
+        return [Streaming(columns.lens) for _ in range(workers)]
     seeds = np.random.SeedSequence(config.seed, spawn_key=(1,)).spawn(workers)
-    policies = [make_selection(config.solver, np.random.default_rng(seed)) for seed in seeds]
+    policies = [make_selection(settings, np.random.default_rng(seed)) for seed in seeds]
     if config.mode.name != "dry" or name not in ("gap", "importance"):
         return policies
     share = config.mode.swap_fraction if name == "gap" else 1.0

@@ -1,0 +1,160 @@
+"""Coefficients and what one pass over the rows says about them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hetengine.problems import CoordinateProblem
+from hetengine.solvers.outcome import Outcome
+from hetengine.solvers.resident.rows import Rows
+from hetengine.solvers.worker import Process
+
+_LARGE = 0.1  # of the coefficients
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One snapshot: everything belongs to the same coefficients.
+
+    Attributes
+    ----------
+    coef : ndarray of float64, shape (d + 1,)
+        The last element is the constant's where that is penalised, else 0.
+    scores, slope : ndarray of float64, shape (N,)
+        ``x_i . coef``, and the derivative of each loss by it.
+    loss : float
+        Summed loss; inf where it is not finite, NaN where numerics are skipped.
+    gradient : ndarray of float64, shape (d + 1,)
+        Of the loss, ``X^T slope``.
+    shift : float
+        The constant that is best for these coefficients, where it is profiled out.
+    """
+
+    coef: np.ndarray
+    scores: np.ndarray
+    slope: np.ndarray
+    loss: float
+    gradient: np.ndarray
+    shift: float = 0.0
+
+    def towards(self, other: Point, share: float) -> Point:
+        """Return the point between, for quadratic losses: everything else is linear then.
+
+        Parameters
+        ----------
+        other : Point
+        share : float
+            0 for this point, 1 for the other.
+        """
+        step, change = other.coef - self.coef, other.gradient - self.gradient
+        incline, bend = float(self.gradient @ step), float(step @ change)
+        return Point(
+            self.coef + share * step,
+            self.scores + share * (other.scores - self.scores),
+            self.slope + share * (other.slope - self.slope),
+            self.loss + share * incline + 0.5 * share * share * bend,
+            self.gradient + share * change,
+            self.shift + share * (other.shift - self.shift),
+        )
+
+    def profiled(self, means: np.ndarray, weight: np.ndarray) -> Point:
+        """Return the same coefficients with the best constant beside them, for quadratic losses.
+
+        Parameters
+        ----------
+        means : ndarray of float64, shape (d + 1,)
+            ``X^T c``; the last element is the sum of the weights.
+        weight : ndarray of float64, shape (N,)
+            The weights c.
+        """
+        mass = float(means[-1])
+        shift = -float(self.gradient[-1]) / mass if mass > 0 else 0.0
+        gradient = self.gradient + shift * means
+        gradient[-1] = 0.0
+        return replace(
+            self,
+            slope=self.slope + shift * weight,
+            loss=self.loss - 0.5 * shift * shift * mass,
+            gradient=gradient,
+            shift=shift,
+        )
+
+
+def evaluate(rows: Rows, runs: np.ndarray, coef: np.ndarray, base: Point | None = None) -> Process:
+    """Pass over some runs at some coefficients; returns a `Point`.
+
+    Parameters
+    ----------
+    rows : Rows
+    runs : ndarray of int64
+        Runs to pass over.
+    coef : ndarray of float64, shape (d + 1,)
+    base : Point, optional
+        A point over the same runs whose scores are carried along: only the products of large steps
+        need float64, because the rounding of small ones is small beside the scores.
+    """
+    n = rows.examples
+    step = coef if base is None else coef - base.coef
+    large = float(np.linalg.norm(step)) > _LARGE * float(np.linalg.norm(coef))
+    step = step if large else step.astype(rows.real)
+    before = np.zeros(n) if base is None else base.scores
+    scores, slope, gradient = np.zeros(n), np.zeros(n), np.zeros(coef.size)
+    loss = yield rows.slopes(runs, step, before, scores, slope, gradient)
+    if loss is None:
+        loss = math.nan
+    elif not (math.isfinite(loss) and np.isfinite(gradient).all()):
+        loss = math.inf
+    return Point(coef, scores, slope, loss, gradient)
+
+
+def primal_state(
+    problem: CoordinateProblem, root: np.ndarray | None, point: Point
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return alpha, w and u of a primal-side problem, as `hetengine.problems.certify` takes them.
+
+    Parameters
+    ----------
+    problem : CoordinateProblem
+    root : ndarray of float64, shape (N,), or None
+        Square roots of the example weights.
+    point : Point
+    """
+    alpha = np.append(point.coef[:-1], point.shift)[: problem.count]
+    w = point.slope
+    if root is not None:
+        w = np.divide(w, root, out=np.zeros(w.size), where=root > 0)
+    return alpha, w, point.gradient[: problem.count]
+
+
+def coefficients(problem: CoordinateProblem, outcome: Outcome, features: int) -> np.ndarray:
+    """Return the coefficients of a solution as `Point` holds them.
+
+    Parameters
+    ----------
+    problem : CoordinateProblem
+        What was solved.
+    outcome : Outcome
+        Its solution.
+    features : int
+        P.
+    """
+    coef = np.zeros(features + 1)
+    if problem.side == "primal":
+        coef[:features] = outcome.alpha[:features]
+    else:
+        coef[: outcome.w.size] = outcome.w
+    return coef
+
+
+def build_passes(rows: Rows) -> Process:
+    """Launch the kernels of passes and samples on nothing, so that they are compiled."""
+    none, size = rows.runs[:0], rows.features + 1
+    slope = np.zeros(rows.examples)
+    for kind in {np.dtype(np.float64), rows.real}:
+        yield rows.slopes(none, np.zeros(size, kind), slope, slope, slope, np.zeros(size))
+    yield rows.moments(none, slope, np.zeros((size, 4)))
+    panel = np.zeros((0, 0), rows.real)
+    yield rows.gather(none, slope, np.empty(0, np.int64), panel)

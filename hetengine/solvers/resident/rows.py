@@ -1,0 +1,223 @@
+"""The examples in the host's memory, and what is launched on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hetengine.device import Device, Event, HostFunction, LateWork, Work
+from hetengine.problems import CoordinateProblem
+from hetengine.problems.dense import DenseColumns
+from hetengine.problems.row_matrix import RowMatrix
+from hetengine.problems.sparse import SparseColumns
+from hetengine.solvers.resident.control import Control
+from hetengine.solvers.worker import Process
+
+#: Rows of a run: short enough to stay in a core's cache between its two uses.
+RUN = 64
+
+KERNELS = (
+    *("rows_slopes", "rows_moments", "rows_hinge_gap", "rows_gather"),
+    *("rows_ascent", "gram", "gram_descent"),
+)
+
+
+def _arrays(matrix: RowMatrix) -> tuple[np.ndarray, ...]:
+    """Leading kernel argument; sizes without storage where there is no data."""
+    rows = matrix.rows
+    if isinstance(rows, DenseColumns):
+        return (rows.values,)
+    if isinstance(rows, SparseColumns):
+        return (rows.values, rows.indices, rows.starts, rows.lens)
+    kinds = (rows.dtype,) if rows.layout == "dense" else (rows.dtype, "u4", "i8", "i4")
+    return tuple(np.broadcast_to(np.zeros((), kind), (0, 0)) for kind in kinds)
+
+
+class Rows:
+    """All examples with their labels and weights, and the kernels that pass over them.
+
+    Parameters
+    ----------
+    host : Device
+        The device that holds the data.
+    problem : CoordinateProblem
+        Whose columns are a `RowMatrix`.
+
+    Attributes
+    ----------
+    target, weight : ndarray of float64, shape (N,)
+        y and c: the loss is ``sum_i c_i loss(x_i . beta, y_i)``, and the weights add up to 1.
+    runs : ndarray of int64
+        First row of each run of all data.
+
+    Raises
+    ------
+    OutOfCapacity
+        If the host's capacity is less than the data.
+    """
+
+    def __init__(self, host: Device, problem: CoordinateProblem) -> None:
+        matrix = problem.columns
+        assert isinstance(matrix, RowMatrix)
+        self.host = host
+        self.matrix = matrix
+        self.examples, self.features = matrix.examples, matrix.features
+        host.memory.reserve("data", matrix.nbytes)
+        self._arrays = _arrays(matrix)
+        self.runs = np.arange(0, self.examples, RUN, dtype=np.int64)
+        self.target, self.weight = _targets(problem, matrix)
+        self.element_bytes = matrix.dtype.itemsize + (4 if matrix.layout == "sparse" else 0)
+        self.variant = f"{matrix.layout}/{matrix.dtype.name}/{problem.kind.name.lower()}"
+        self._kind = int(problem.kind)
+        self._python = f"python/{problem.name}"
+        self._kernels = {name: host.load(name) for name in KERNELS}
+        self._pack = host.load("sparse_pack")
+
+    @property
+    def dense(self) -> bool:
+        """Whether every entry is stored."""
+        return self.matrix.layout == "dense"
+
+    @property
+    def real(self) -> np.dtype:
+        """Type of one stored value."""
+        return self.matrix.dtype
+
+    @property
+    def entries(self) -> float:
+        """Mean number of stored entries of a row."""
+        return self.matrix.nnz / self.examples
+
+    def sample(self, rows: int) -> np.ndarray:
+        """Return evenly spread runs that hold at least this many rows, all if there are no more."""
+        wanted = -(-rows // RUN)
+        if wanted >= self.runs.size:
+            return self.runs
+        return self.runs[np.arange(wanted) * self.runs.size // wanted]
+
+    def slopes(
+        self,
+        runs: np.ndarray,
+        step: np.ndarray,
+        base: np.ndarray,
+        scores: np.ndarray,
+        slope: np.ndarray,
+        gradient: np.ndarray,
+    ) -> Event:
+        """Add ``X^T slope`` at scores ``base + X step`` to ``gradient``; yields the summed loss."""
+        args = (self._arrays, runs, RUN, step, base, self.target, self.weight, self._kind)
+        return self._pass("rows_slopes", (*args, scores, slope, gradient), runs, 4.0, 40.0)
+
+    def moments(self, runs: np.ndarray, slope: np.ndarray, sums: np.ndarray) -> Event:
+        """Add ``X^T slope``, ``X^T c`` and ``(X * X)^T c`` to the columns of ``sums``."""
+        args = (self._arrays, runs, RUN, slope, self.weight, sums)
+        return self._pass("rows_moments", args, runs, 6.0, 16.0)
+
+    def hinge_gap(
+        self, runs: np.ndarray, coef: np.ndarray, state: tuple[np.ndarray, ...], total: np.ndarray
+    ) -> Event:
+        """Measure hinge losses, gaps and margins against one w; ``state`` is that of `ascend`."""
+        label, weight, _, b, margin = state
+        args = (self._arrays, runs, RUN, coef, b, label, weight, self.dense, margin, total)
+        return self._pass("rows_hinge_gap", args, runs, 4.0 if self.dense else 2.0, 32.0)
+
+    def gather(
+        self, runs: np.ndarray, root: np.ndarray, features: np.ndarray, out: np.ndarray
+    ) -> Event:
+        """Copy features of the examples in the runs, scaled by ``root``, into a panel."""
+        place = np.full(self.features + 1, -1, np.int32)
+        place[features] = np.arange(features.size)
+        args = (self._arrays, runs, RUN, root, features, place, out)
+        amount = self._share(runs) * self.matrix.nnz * self.element_bytes
+        work = Work(0.0, amount, float(out.nbytes), runs.size * RUN, self.variant)
+        return self.host.launch(self._kernels["rows_gather"], args, work, category="model")
+
+    def gram(self, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> Event:
+        """Add ``left^T right`` to ``out``."""
+        flops = 2.0 * left.shape[0] * out.size
+        work = Work(flops, float(left.nbytes + right.nbytes), float(out.nbytes), out.size, "gemm")
+        return self.host.launch(self._kernels["gram"], (left, right, out), work, category="model")
+
+    def descend(
+        self,
+        gram: np.ndarray,
+        penalties: tuple[float, float],
+        beta: np.ndarray,
+        u: np.ndarray,
+        tolerance: float,
+        most: int,
+    ) -> Event:
+        """Minimise a quadratic model with an l1 penalty; yields the epochs done."""
+        args = (gram, *penalties, beta, u, tolerance, most)
+        amount = float(gram.size)
+        work = Work(2.0 * amount, 8.0 * amount, 8.0 * u.size, u.size, "float64")
+        return self.host.launch(self._kernels["gram_descent"], args, work, category="solve")
+
+    def ascend(
+        self, arrays: tuple[np.ndarray, ...], args: tuple[Any, ...], count: int, control: Control
+    ) -> Event:
+        """Run epochs of dual ascent over ``count`` of these rows, all of them or packed ones."""
+
+        def amount(visited: float, moved: float) -> Work:
+            elements = (visited + moved) * self.entries
+            read = elements * self.element_bytes + visited * 5 * self.real.itemsize
+            written = moved * self.entries * self.real.itemsize
+            return Work(2.0 * elements, read, written, int(visited), self.variant)
+
+        late = LateWork(amount(count, count), lambda _: amount(control.visits, control.moved))
+        kernel = self._kernels["rows_ascent"]
+        return self.host.launch(kernel, (arrays, *args, control.array), late, category="solve")
+
+    def pack(self, ids: np.ndarray) -> Process:
+        """Copy some sparse rows one after another; returns their arrays."""
+        _, _, _, lens = self._arrays
+        own = lens[ids] if lens.ndim == 1 else np.zeros(0, np.int32)
+        starts = np.cumsum(own, dtype=np.int64) - own
+        total = int(own.sum())
+        values, indices = np.empty(total, self.real), np.empty(total, np.uint32)
+        nbytes = float(total * self.element_bytes)
+        work = Work(0.0, nbytes, nbytes, ids.size, self.real.name)
+        args = (*self._arrays, ids, values, indices)
+        yield self.host.launch(self._pack, args, work, category="pack")
+        return values, indices, starts, own
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """The rows as kernels take them."""
+        return self._arrays
+
+    def run(
+        self, name: str, function: Callable[[], Any], items: int, category: str, nominal: Any = None
+    ) -> Event:
+        """Run a piece of NumPy on the host's queue."""
+        kernel = HostFunction(name, function, nominal=nominal)
+        work = Work(3.0 * items, 24.0 * items, 8.0 * items, items, self._python)
+        return self.host.launch(kernel, (), work, category=category)
+
+    def _share(self, runs: np.ndarray) -> float:
+        return runs.size / self.runs.size
+
+    def _pass(
+        self, name: str, args: tuple[Any, ...], runs: np.ndarray, flops: float, row_bytes: float
+    ) -> Event:
+        """Launch a pass of some flops per stored entry and some bytes per row beside them."""
+        share = self._share(runs)
+        entries, rows = share * self.matrix.nnz, share * self.examples
+        written = 8.0 * (rows + self.features)
+        read = entries * self.element_bytes + rows * row_bytes
+        work = Work(flops * entries, read, written, int(rows), self.variant)
+        category = "pass" if share == 1.0 else "sample"
+        return self.host.launch(self._kernels[name], args, work, category=category)
+
+
+def _targets(problem: CoordinateProblem, matrix: RowMatrix) -> tuple[np.ndarray, np.ndarray]:
+    if problem.side == "dual":
+        return problem.p, problem.q
+    n = matrix.examples
+    if matrix.root is None:
+        return problem.target, np.full(n, 1.0 / n)
+    root = matrix.root
+    labels = np.divide(problem.target, root, out=np.zeros(n), where=root > 0)
+    return labels, root * root / n

@@ -1,0 +1,198 @@
+"""Smooth losses with a ridge penalty, over the coefficients: logistic, squared hinge, ridge.
+
+Each round is one pass over the rows, which yields the loss, its gradient and the certificate: with
+the dual point ``alpha = -slope`` every coordinate's gap is 0 and what remains is ``||grad P||^2 /
+(2 lam)``. Directions come from a first guess of the Hessian, corrected by the steps so far.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hetengine.problems import Certificate, CoordinateProblem, Kind, certify
+from hetengine.solvers.outcome import Outcome
+from hetengine.solvers.resident.curvature import Curvature
+from hetengine.solvers.resident.finish import Finish
+from hetengine.solvers.resident.point import (
+    Point,
+    build_passes,
+    coefficients,
+    evaluate,
+    primal_state,
+)
+from hetengine.solvers.resident.rows import Rows
+from hetengine.solvers.resident.secant import Secants
+from hetengine.solvers.worker import Process
+
+_SUFFICIENT = 1e-4
+_SHORTEST = 1e-6
+
+
+class Smooth:
+    """Preconditioned quasi-Newton descent on the primal.
+
+    Parameters
+    ----------
+    rows : Rows
+        The data.
+    problem : CoordinateProblem
+        The kind of loss counts, not the strength of the penalty.
+    finish : Finish
+        When to end.
+    """
+
+    def __init__(self, rows: Rows, problem: CoordinateProblem, finish: Finish) -> None:
+        self.rows = rows
+        self.finish = finish
+        self._profiled = problem.side == "primal" and problem.intercept
+        self._quadratic = problem.kind in (Kind.PENALTY, Kind.SQUARED)
+        self._curvature = Curvature(rows, problem.kind, self._profiled)
+
+    def build(self, problem: CoordinateProblem) -> Process:
+        """Launch its kernels on nothing."""
+        yield from build_passes(self.rows)
+
+    def solve(
+        self,
+        problem: CoordinateProblem,
+        start: tuple[CoordinateProblem, Outcome] | None = None,
+    ) -> Process:
+        """Minimise one problem.
+
+        Parameters
+        ----------
+        problem : CoordinateProblem
+        start : tuple of CoordinateProblem and Outcome, optional
+            A problem over the same data and its solution; 0 by default.
+
+        Returns
+        -------
+        Outcome
+        """
+        target = _Penalised(problem, self.rows.features)
+        coef = None if start is None else coefficients(*start, self.rows.features)
+        point = yield from self._first(problem, target.penalty.size, coef)
+        secants = Secants((yield from self._curvature.inverse(target.penalty)))
+        status = "diverged" if math.isinf(point.loss) else None
+        while True:
+            point, certificate = yield from self._certified(problem, target, point)
+            status = status or self.finish.report(certificate)
+            if status is not None:
+                return self._outcome(problem, status, certificate, point)
+            gradient = target.gradient(point)
+            direction = yield self.rows.run(
+                "direction",
+                lambda known=secants, at=gradient: known.direction(at),
+                20 * gradient.size,
+                "solve",
+                nominal=gradient,
+            )
+            fresh = yield from self._step(target, point, gradient, direction)
+            if fresh is None:
+                status = "stalled"
+                continue
+            secants.learn(fresh.coef - point.coef, target.gradient(fresh) - gradient)
+            point = fresh
+
+    def _first(self, problem: CoordinateProblem, size: int, start: np.ndarray | None) -> Process:
+        """Return the first point, and measure the curvature where that has not been done."""
+        coef = np.zeros(size) if start is None else start
+        loss, slope = _at_zero(problem.kind, self.rows)
+        gradient = None
+        if not self._curvature.known:
+            gradient = yield from self._curvature.measure(slope)
+        if gradient is None or start is not None:
+            return (yield from self._at(coef))
+        return self._centred(Point(coef, np.zeros(slope.size), slope, loss, gradient))
+
+    def _at(self, coef: np.ndarray, base: Point | None = None) -> Process:
+        return self._centred((yield from evaluate(self.rows, self.rows.runs, coef, base)))
+
+    def _centred(self, point: Point) -> Point:
+        if not self._profiled:
+            return point
+        assert self._curvature.means is not None
+        return point.profiled(self._curvature.means, self.rows.weight)
+
+    def _step(
+        self, target: _Penalised, point: Point, gradient: np.ndarray, direction: np.ndarray
+    ) -> Process:
+        """Go along a direction until the objective has fallen enough; None if it does not."""
+        incline, value, share = float(gradient @ direction), target.value(point), 1.0
+        while share >= _SHORTEST:
+            self.finish.rounds += 1
+            fresh = yield from self._at(point.coef + share * direction, point)
+            if math.isnan(fresh.loss):
+                return fresh
+            if self._quadratic:
+                bend = float(direction @ (target.gradient(fresh) - gradient))
+                return point.towards(fresh, -incline / bend) if bend > 0 > incline else None
+            reached = target.value(fresh)
+            if reached <= value + _SUFFICIENT * share * incline:
+                return fresh
+            rise = reached - value - share * incline
+            share *= min(max(-0.5 * share * incline / rise, 0.1), 0.5)
+        return None
+
+    def _certified(self, problem: CoordinateProblem, target: _Penalised, point: Point) -> Process:
+        certificate = yield from self._certificate(problem, target, point)
+        if certificate.relative_gap <= self.finish.stop.tol and self.rows.real == np.float32:
+            # Scores carried along in float32 drift by some 1e-7: what ends a run is measured anew.
+            point = yield from self._at(point.coef)
+            certificate = yield from self._certificate(problem, target, point)
+        return point, certificate
+
+    def _certificate(self, problem: CoordinateProblem, target: _Penalised, point: Point) -> Process:
+        def seal() -> Certificate:
+            if problem.side == "primal":
+                return certify(problem, *primal_state(problem, self.rows.matrix.root, point))
+            gradient, value = target.gradient(point), target.value(point)
+            gap = 0.5 * float(gradient @ gradient) / problem.lam
+            if not (math.isfinite(value) and math.isfinite(gap)):
+                return Certificate(value, math.inf, math.inf, "primal-dual")
+            return Certificate(value, gap, gap / abs(value) if value else math.inf, "primal-dual")
+
+        kind = "conjugate" if problem.side == "primal" else "primal-dual"
+        unknown = Certificate(math.nan, math.nan, math.nan, kind)
+        size = self.rows.features + self.rows.examples
+        return (yield self.rows.run("certificate", seal, size, "certify", nominal=unknown))
+
+    def _outcome(
+        self, problem: CoordinateProblem, status: str, certificate: Certificate, point: Point
+    ) -> Outcome:
+        if problem.side == "primal":
+            alpha, w, _ = primal_state(problem, self.rows.matrix.root, point)
+        else:
+            alpha, w = -point.slope, point.coef[: problem.length]
+        return Outcome(status, self.finish.rounds, certificate, alpha, w)
+
+
+class _Penalised:
+    """The objective of one strength of the penalty.
+
+    Attributes
+    ----------
+    penalty : ndarray of float64, shape (d + 1,)
+        Strength per coefficient; 0 for a constant that is held or profiled out.
+    """
+
+    def __init__(self, problem: CoordinateProblem, features: int) -> None:
+        self.penalty = np.full(features + 1, problem.lam)
+        if problem.side == "primal" or not problem.intercept:
+            self.penalty[-1] = 0.0
+
+    def value(self, point: Point) -> float:
+        return point.loss + 0.5 * float(self.penalty @ point.coef**2)
+
+    def gradient(self, point: Point) -> np.ndarray:
+        return np.where(self.penalty > 0, point.gradient + self.penalty * point.coef, 0.0)
+
+
+def _at_zero(kind: Kind, rows: Rows) -> tuple[float, np.ndarray]:
+    """Return loss and slopes at scores 0, where no row has to be read."""
+    y, c = rows.target, rows.weight
+    if kind is Kind.LOGISTIC:
+        return float(np.log(2.0) * c.sum()), -0.5 * c * y
+    return 0.5 * float(c @ (y * y)), -c * y

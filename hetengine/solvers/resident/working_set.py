@@ -1,0 +1,262 @@
+"""Lasso and elastic net by working sets: a model of few features, one pass over the rows per round.
+
+A round minimises the model of the loss over the working set together with the penalty, then passes
+over all rows once for the exact gradient of every feature, which says how good the step was, which
+features were missed, and how far the optimum can be (Blitz, Johnson and Guestrin, ICML 2015; celer,
+Massias et al., ICML 2018). The model's curvature comes from a sample of the rows (as in sub-sampled
+Newton methods, Roosta-Khorasani and Mahoney 2016), on which the first working sets are found too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from hetengine.problems import Certificate, CoordinateProblem, certify
+from hetengine.solvers.outcome import Outcome
+from hetengine.solvers.resident.extrapolation import Extrapolation
+from hetengine.solvers.resident.finish import Finish
+from hetengine.solvers.resident.model import Model
+from hetengine.solvers.resident.point import (
+    Point,
+    build_passes,
+    coefficients,
+    evaluate,
+    primal_state,
+)
+from hetengine.solvers.resident.rows import RUN, Rows
+from hetengine.solvers.worker import Process
+
+_SAMPLE_ROWS = 4096
+_WHOLE_ENTRIES = 1 << 22
+_FIRST = 100
+_MOST = 2048
+_MOST_EPOCHS = 1000
+_SAMPLE_ROUNDS = 10
+_SAMPLE_SHARE = 16  # rows of the sample per feature, below which it would be fitted to its noise
+_SAMPLE_SLACK = 1.05
+_NEAR = 0.9  # of the penalty: features this close to entering come along
+_LEAST_DECREASE = 1e-15
+
+
+class WorkingSet:
+    """Proximal Newton steps over working sets of features.
+
+    Parameters
+    ----------
+    rows : Rows
+        The data.
+    problem : CoordinateProblem
+        Whether a constant is fitted counts, not the strengths of the penalty.
+    finish : Finish
+        When to end.
+    """
+
+    def __init__(self, rows: Rows, problem: CoordinateProblem, finish: Finish) -> None:
+        self.rows = rows
+        self.finish = finish
+        self._profiled = problem.intercept
+        whole = rows.matrix.nnz <= _WHOLE_ENTRIES
+        self._sample = rows.runs if whole else rows.sample(_SAMPLE_ROWS)
+        self._scale = 1.0
+        self._means: dict[int, np.ndarray] = {}
+        self._norms = np.empty(0)
+        self._model: Model | None = None
+
+    def build(self, problem: CoordinateProblem) -> Process:
+        """Launch its kernels on nothing."""
+        yield from build_passes(self.rows)
+        nothing = np.empty(0)
+        yield self.rows.descend(np.empty((0, 0)), (1.0, 1.0), nothing, nothing.copy(), 0.0, 1)
+
+    def solve(
+        self,
+        problem: CoordinateProblem,
+        start: tuple[CoordinateProblem, Outcome] | None = None,
+    ) -> Process:
+        """Minimise one problem.
+
+        Parameters
+        ----------
+        problem : CoordinateProblem
+        start : tuple of CoordinateProblem and Outcome, optional
+            A problem over the same data and its solution; 0 by default.
+
+        Returns
+        -------
+        Outcome
+        """
+        if self._model is None:
+            yield from self._measure()
+        features = self.rows.features
+        coef = np.zeros(features + 1) if start is None else coefficients(*start, features)
+        if start is None and self._sample.size < self.rows.runs.size:
+            coef = yield from self._on_sample(problem, coef)
+        return (yield from self._on_all(problem, coef))
+
+    def _measure(self) -> Process:
+        """Measure norms on the sample, and the features' means where a constant is fitted."""
+        rows = self.rows
+        for runs in (self._sample, rows.runs) if self._profiled else (self._sample,):
+            if runs.size in self._means:
+                continue
+            sums = np.zeros((rows.features + 1, 4))
+            yield rows.moments(runs, rows.weight, sums)
+            mass = sums[-1, 1]
+            scale = float(rows.weight.sum() / mass) if mass > 0 else 1.0
+            self._means[runs.size] = scale * sums[:, 1]
+            if runs is self._sample:
+                self._scale = scale
+                self._norms = np.sqrt(np.maximum(scale * sums[:-1, 2], 0.0))
+        self._reset()
+
+    def _reset(self) -> None:
+        root = np.sqrt(self._scale * self.rows.weight)
+        means = self._means[self._sample.size] if self._profiled else None
+        self._model = Model(self.rows, self._sample, root, means)
+
+    def _at(self, runs: np.ndarray, coef: np.ndarray, base: Point | None = None) -> Process:
+        """Return the point at some coefficients, on the sample or on all rows."""
+        point = yield from evaluate(self.rows, runs, coef, base)
+        if runs.size < self.rows.runs.size:
+            scale = self._scale
+            point = replace(
+                point,
+                slope=scale * point.slope,
+                loss=scale * point.loss,
+                gradient=scale * point.gradient,
+            )
+        if self._profiled:
+            point = point.profiled(self._means[runs.size], self.rows.weight)
+        return point
+
+    def _on_sample(self, problem: CoordinateProblem, coef: np.ndarray) -> Process:
+        """Find a first working set where a pass costs little; return the coefficients."""
+        point = yield from self._at(self._sample, coef)
+        for _ in range(_SAMPLE_ROUNDS):
+            model = yield from self._enlarge(problem, point)
+            point = yield from self._improve(problem, self._sample, point, 1e-4)
+            steepest = float(np.abs(point.gradient[:-1]).max(initial=0.0))
+            crowded = model.features.size * _SAMPLE_SHARE > self._sample.size * RUN
+            if steepest <= _SAMPLE_SLACK * problem.l1 or crowded:
+                break
+        return point.coef
+
+    def _on_all(self, problem: CoordinateProblem, coef: np.ndarray) -> Process:
+        point = yield from self._at(self.rows.runs, coef)
+        dual = Extrapolation()
+        status = "diverged" if math.isinf(point.loss) else None
+        while True:
+            certificate, theta = yield from self._certificate(problem, point, dual)
+            status = status or self.finish.report(certificate)
+            if status is not None:
+                alpha, _, _ = primal_state(problem, self.rows.matrix.root, point)
+                return Outcome(status, self.finish.rounds, certificate, alpha, theta)
+            yield from self._enlarge(problem, point)
+            self.finish.rounds += 1
+            point = yield from self._improve(problem, self.rows.runs, point, self.finish.stop.tol)
+
+    def _enlarge(self, problem: CoordinateProblem, point: Point) -> Process:
+        """Let the model know the features that are most likely to be missing."""
+        chosen = yield self.rows.run(
+            "choose",
+            lambda: self._missing(problem, point),
+            self.rows.features,
+            "select",
+            nominal=np.arange(0),
+        )
+        assert self._model is not None
+        if chosen.size + self._model.features.size > _MOST:
+            support = np.flatnonzero(point.coef[:-1])
+            self._reset()
+            chosen = np.union1d(chosen[: _MOST // 4], support[: _MOST - _MOST // 4])
+        if chosen.size:
+            yield from self._model.grow(chosen)
+        return self._model
+
+    def _missing(self, problem: CoordinateProblem, point: Point) -> np.ndarray:
+        """Return features outside the model by their distance from entering, nearest first."""
+        assert self._model is not None
+        slope = np.abs(point.gradient[:-1])
+        outside = self._norms > 0
+        outside[self._model.features] = False
+        ids = np.flatnonzero(outside)
+        distance = (problem.l1 - slope[ids]) / self._norms[ids]
+        support = int(np.count_nonzero(point.coef[:-1]))
+        near = int(np.count_nonzero(slope[ids] > _NEAR * problem.l1))
+        count = min(near, max(_FIRST, support)) if self._model.features.size else _FIRST
+        count = min(count, ids.size, _MOST)
+        if 0 < count < ids.size:
+            ids = ids[np.argpartition(distance, count - 1)[:count]]
+        return np.sort(ids[:count])
+
+    def _improve(
+        self, problem: CoordinateProblem, runs: np.ndarray, point: Point, tol: float
+    ) -> Process:
+        """Minimise the model with the penalty, pass over the rows, go as far as that is good."""
+        model = self._model
+        assert model is not None
+        ids = model.features
+        beta, u = point.coef[ids], point.gradient[ids]
+        enough = max(1e-2 * tol * tol, _LEAST_DECREASE) * max(point.loss, 0.0)
+        penalties = (problem.l1, problem.l2)
+        yield self.rows.descend(model.gram, penalties, beta, u, enough, _MOST_EPOCHS)
+        coef = point.coef.copy()
+        coef[ids] = beta
+        fresh = yield from self._at(runs, coef, point)
+        if math.isnan(fresh.loss):
+            return fresh
+        change = (fresh.gradient - point.gradient)[ids]
+        model.learn((fresh.coef - point.coef)[ids], change, problem.l1)
+        share = _best_share(problem, point, fresh)
+        return fresh if share == 1.0 else point.towards(fresh, share)
+
+    def _certificate(
+        self, problem: CoordinateProblem, point: Point, dual: Extrapolation
+    ) -> Process:
+        """Return the best certificate of this point, and the dual point that proves it."""
+        root = self.rows.matrix.root
+
+        def seal() -> tuple[Certificate, np.ndarray]:
+            alpha, w, u = primal_state(problem, root, point)
+            best, proof = certify(problem, alpha, w, u), w
+            dual.learn(point)
+            for other in dual.candidates():
+                _, theta, u = primal_state(problem, root, other)
+                certificate = certify(problem, alpha, theta, u, exact=w)
+                dual.keep(other, certificate)
+                if certificate.gap < best.gap:
+                    best, proof = certificate, theta
+            return best, proof
+
+        kind = "rescaled dual" if problem.needs_bound else "conjugate"
+        unknown = Certificate(math.nan, math.nan, math.nan, kind)
+        size = self.rows.features + self.rows.examples
+        skipped = (unknown, np.zeros(problem.length))
+        return (yield self.rows.run("certificate", seal, size, "certify", nominal=skipped))
+
+
+def _best_share(problem: CoordinateProblem, point: Point, fresh: Point) -> float:
+    """Return how far to go from one point to another; the loss between them is a parabola."""
+    moved = np.flatnonzero(fresh.coef != point.coef)
+    old, step = point.coef[moved], (fresh.coef - point.coef)[moved]
+    incline = float(point.gradient[moved] @ step)
+    bend = fresh.loss - point.loss - incline
+
+    def objective(share: float) -> float:
+        beta = old + share * step
+        smooth = share * incline + share * share * bend
+        penalty = problem.l1 * float(np.abs(beta).sum()) + 0.5 * problem.l2 * float(beta @ beta)
+        return smooth + penalty
+
+    low, high = 0.0, 1.0
+    if not math.isfinite(fresh.loss):
+        return 0.0
+    if objective(1.0) <= objective(1.0 - 1e-6):
+        return 1.0
+    for _ in range(40):  # convex in share
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, b) if objective(a) < objective(b) else (a, high)
+    return 0.5 * (low + high)

@@ -1,0 +1,1 @@
+"""Data larger than the host's memory: disk, host and accelerator, each with its residency."""

@@ -1,0 +1,44 @@
+"""What training on a store needs of a machine, checked before anything is allocated."""
+
+from __future__ import annotations
+
+from hetengine.errors import UsageError
+from hetengine.machine import Machine
+
+
+def check_tiers(machine: Machine, layout: str, selection: str) -> None:
+    """Refuse a machine without a disk, several accelerators, or a selection that needs memory.
+
+    Parameters
+    ----------
+    machine : Machine
+        Opened devices.
+    layout : {'dense', 'sparse'}
+        Of the store.
+    selection : str
+        Where it is ``host``, the host would work on columns that are not in its memory.
+
+    Raises
+    ------
+    UsageError
+        Saying what is missing and what to type.
+    """
+    if machine.storage is None:
+        raise UsageError(
+            "data=store needs a device of role storage in the topology and there is none; type "
+            "topology=cpu_disk, or give yours one"
+        )
+    if len(machine.accelerators) > 1:
+        names = ", ".join(device.name for device in machine.accelerators)
+        raise UsageError(
+            f"data=store trains on one accelerator and the topology has {names}; choose one, for "
+            f"instance with 'topology.use=[{machine.accelerators[0].name}]'"
+        )
+    if selection == "host":
+        raise UsageError(
+            "solver.selection=host works on columns in the host's memory and data=store has them "
+            "on disk; type solver.selection=gap or sequential"
+        )
+    machine.host.load(f"{layout}_unpack")
+    if layout == "sparse":
+        machine.host.load("sparse_compact")

@@ -1,0 +1,1 @@
+"""Column stores: matrices on disk, read column by column past the page cache."""
