@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -33,7 +34,7 @@ class Prepares(Protocol):
         ...
 
 
-class Recorder:
+class Recorder(abc.ABC):
     """The part of a `hetengine_kernels.Launcher` that records; subclasses add ``launch``.
 
     Parameters
@@ -56,9 +57,9 @@ class Recorder:
         self.run = run
         self._where = where
 
+    @abc.abstractmethod
     def launch(self, kernel: str, real: np.dtype, groups: int, *args: Any) -> None:
         """Keep a launch; with 0 groups only build the kernel."""
-        raise NotImplementedError
 
     def scratch(self, name: str, dtype: np.dtype) -> Any:
         """Return a piece of the launcher's own memory."""
