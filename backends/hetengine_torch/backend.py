@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """What the PyTorch backend offers to the registry."""
 
 from __future__ import annotations

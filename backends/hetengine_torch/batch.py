@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """From staged pixels to a module's input: types, crops, flips, normalisation."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """``hetengine doctor`` for PyTorch: does each device open, train a step and answer right?"""
 
 from __future__ import annotations

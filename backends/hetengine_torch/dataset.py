@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """A PyTorch Dataset as the data of a run."""
 
 from __future__ import annotations

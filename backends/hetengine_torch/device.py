@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """A device whose memory and arithmetic are PyTorch's."""
 
 from __future__ import annotations

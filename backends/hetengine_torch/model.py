@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportFunctionMemberAccess=false, reportMissingImports=false
 """Any PyTorch module as the net of a run."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """A recorded step of a module: one launch on a torch, a NumPy or a simulated device."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """How PyTorch computes for a device: a torch device itself, or one whose memory NumPy holds."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """One copy of a module whose parameters, gradients and statistics are parts of flat tensors."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
 """How much a module computes and moves, found by running it once on zeros."""
 
 from __future__ import annotations

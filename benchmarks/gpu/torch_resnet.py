@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """The same ResNet20 in PyTorch, eager, on the GPU: the contender of `benchmarks.gpu.nets`."""
 
 from __future__ import annotations

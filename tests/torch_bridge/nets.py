@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """Small modules, and a plain PyTorch loop to compare with."""
 
 from __future__ import annotations

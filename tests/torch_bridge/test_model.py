@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportFunctionMemberAccess=false, reportMissingImports=false
 """Modules as models: flat vectors, steps against a plain PyTorch loop, on every kind of device."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# PyTorch is the user's choice and may be absent where types are checked.
+# pyright: reportMissingImports=false
 """A PyTorch module trained by local SGD, on PyTorch's, NumPy's and simulated devices."""
 
 from __future__ import annotations
