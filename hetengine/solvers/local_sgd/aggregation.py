@@ -53,10 +53,16 @@ class Mixture:
         for index, value in self.workers.items():
             exact[index + 1] = value
         largest = float(np.abs(exact).max())
-        quantum = float(np.finfo(dtype).eps) * 2.0 ** np.ceil(np.log2(largest))
+        # Every partial sum has to be a whole number of quanta that float64 can hold.
+        sums = float(np.finfo(np.float64).eps) * 2.0 ** np.ceil(np.log2(np.abs(exact).sum()))
+        quantum = max(float(np.finfo(dtype).eps) * 2.0 ** np.ceil(np.log2(largest)), sums)
         rounded = np.round(exact / quantum) * quantum
-        # The rest goes to the largest coefficient, which feels it least.
-        rounded[np.argmax(np.abs(exact))] += 1.0 - rounded.sum()
+        # What is short goes quantum by quantum to those that rounding took most from.
+        short = round((1.0 - rounded.sum()) / quantum)
+        taken = np.sign(short) * (exact - rounded)
+        taken[exact == 0.0] = -np.inf
+        order = np.argsort(-taken, kind="stable")[: np.count_nonzero(exact)]
+        np.add.at(rounded, np.resize(order, abs(short)), np.sign(short) * quantum)
         return rounded.astype(dtype)
 
 

@@ -39,6 +39,7 @@ _SAMPLE_SHARE = 16  # rows of the sample per feature, below which it would be fi
 _SAMPLE_SLACK = 1.05
 _NEAR = 0.9  # of the penalty: features this close to entering come along
 _LEAST_DECREASE = 1e-15
+_DRIFT = 1e-6  # relative gap below which the rounding of float32 steps shows
 
 
 class WorkingSet:
@@ -150,6 +151,10 @@ class WorkingSet:
         status = "diverged" if math.isinf(point.loss) else None
         while True:
             certificate, theta = yield from self._certificate(problem, point, dual)
+            if certificate.relative_gap <= _DRIFT and self.rows.real == np.float32:
+                # Scores carried along in float32 drift: from here on points are measured anew.
+                point = yield from self._at(self.rows.runs, point.coef)
+                certificate, theta = yield from self._certificate(problem, point, dual)
             status = status or self.finish.report(certificate)
             if status is not None:
                 alpha, _, _ = primal_state(problem, self.rows.matrix.root, point)

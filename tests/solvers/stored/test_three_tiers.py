@@ -164,7 +164,11 @@ def test_execution_and_simulation_agree_bit_by_bit(tmp_path, name, sparse, optio
 @pytest.mark.parametrize("mode", ["execute", "simulate"])
 def test_no_memory_ever_holds_more_than_its_capacity(tmp_path, selection, sparse, mode) -> None:
     problem, _ = stored(tmp_path, "squared_hinge", sparse, dtype=np.float32)
-    run = train(problem, mode, tol=1e-6, max_rounds=40, selection=selection)
+    # Other selections than by gap are slow here, and when they end is not what is asked.
+    rounds = 3000 if selection == "gap" else 40
+    run = train(problem, mode, tol=1e-3, max_rounds=rounds, selection=selection)
+    if selection == "gap":
+        assert run.outcome.status == "converged"
     assert run.outcome.rounds > 10
     for device in (run.machine.host, *run.machine.accelerators):
         capacity = device.memory.capacity_bytes
@@ -180,21 +184,24 @@ def test_no_memory_ever_holds_more_than_its_capacity(tmp_path, selection, sparse
 
 
 def test_gaps_need_fewer_reads_than_streaming(tmp_path: Path) -> None:
-    problem, _ = stored(tmp_path, "lasso", lam=0.1)
+    problem, _ = stored(tmp_path, "lasso", lam=0.5)
     read = {
         selection: train(problem, "simulate", selection=selection, tol=1e-5).recorder.bytes_read
         for selection in ("gap", "sequential")
     }
-    assert read["gap"] * 1.5 < read["sequential"]
+    assert read["gap"] * 3 < read["sequential"]
 
 
 def test_a_second_look_reads_only_what_is_in_doubt(tmp_path: Path) -> None:
     """Screened columns are not read again, and a tight tolerance costs less than another pass."""
-    problem, _ = stored(tmp_path, "lasso", lam=0.1)
+    problem, twin = stored(tmp_path, "lasso", lam=0.1)
     loose = train(problem, "simulate", tol=1e-3)
     tight = train(problem, "simulate", tol=1e-6)
     assert tight.outcome.status == "converged"
-    assert np.count_nonzero(tight.solver.state.settled) > problem.count / 4
+    zero = solve(twin, tol=1e-10, max_rounds=20_000).outcome.alpha == 0
+    settled = tight.solver.state.settled
+    assert not np.any(settled & ~zero)
+    assert np.count_nonzero(settled) > 0.9 * np.count_nonzero(zero)
     extra = tight.recorder.bytes_read - loose.recorder.bytes_read
     assert extra < problem.columns.nbytes
 
