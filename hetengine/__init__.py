@@ -1,8 +1,9 @@
 """Train on machines whose parts differ in speed and memory, or simulate doing so.
 
 `run` takes what the command line takes; `fit` takes arrays and returns the `Result` of a linear
-model, `train` takes images and returns the `NetResult` of a net. Everything is imported when first
-used.
+model, `train` takes images and returns the `NetResult` of a net; `resume` goes on with a net's run
+from its checkpoint. `path` trains for many strengths of the penalty, `cross_validate` chooses one.
+Everything is imported when first used.
 """
 
 from __future__ import annotations
@@ -14,15 +15,35 @@ if TYPE_CHECKING:
     from hetengine.api import fit, run, train
     from hetengine.net_result import NetResult
     from hetengine.result import Result
+    from hetengine.resuming import resume
+    from hetengine.tuning.api import cross_validate, path
+    from hetengine.tuning.result import CvResult, PathResult
 
     __version__: str
 
-__all__ = ["NetResult", "Result", "__version__", "fit", "run", "train"]
+__all__ = [
+    "CvResult",
+    "NetResult",
+    "PathResult",
+    "Result",
+    "__version__",
+    "cross_validate",
+    "fit",
+    "path",
+    "resume",
+    "run",
+    "train",
+]
 
 _HOMES = {
+    "CvResult": "hetengine.tuning.result",
     "NetResult": "hetengine.net_result",
+    "PathResult": "hetengine.tuning.result",
     "Result": "hetengine.result",
+    "cross_validate": "hetengine.tuning.api",
     "fit": "hetengine.api",
+    "path": "hetengine.tuning.api",
+    "resume": "hetengine.resuming",
     "run": "hetengine.api",
     "train": "hetengine.api",
 }

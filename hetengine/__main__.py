@@ -73,6 +73,20 @@ def _plan(words: list[str]) -> int:
     return command.main(words)
 
 
+def _path(words: list[str]) -> int:
+    """Train for falling strengths of the penalty, and choose one by cross-validation."""
+    from hetengine.tuning import command
+
+    return command.main(words)
+
+
+def _resume(words: list[str]) -> int:
+    """Go on with a run of a net from its last checkpoint."""
+    from hetengine import resuming
+
+    return resuming.main(words)
+
+
 def _convert(words: list[str]) -> int:
     """Write data to a column store on disk, or verify one."""
     from hetengine.store import command
@@ -85,7 +99,9 @@ TOOLS: dict[str, Callable[[list[str]], int]] = {
     "calibrate": _calibrate,
     "compare": _compare,
     "convert": _convert,
+    "path": _path,
     "plan": _plan,
+    "resume": _resume,
 }
 """Commands with arguments of their own, ``--help`` among them."""
 
@@ -108,8 +124,8 @@ def _command(name: str, rest: list[str]) -> int:
 def _tool(name: str, rest: list[str]) -> int:
     try:
         return TOOLS[name](rest)
-    except KeyboardInterrupt:
-        sys.stderr.write("hetengine: interrupted\n")
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"hetengine: {str(stop) or 'interrupted'}\n")
         return 130
 
 

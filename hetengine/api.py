@@ -29,6 +29,8 @@ from hetengine.record.progress import make_progress
 from hetengine.record.recorder import Recorder
 from hetengine.record.write import claim, write_run
 from hetengine.result import Result
+from hetengine.tuning.result import PathResult
+from hetengine.tuning.words import completed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -47,8 +49,9 @@ def run(overrides: Sequence[str] = ()) -> Any:
 
     Returns
     -------
-    Result or NetResult
-        Of a linear model, or of a net where ``problem=`` names one.
+    Result or NetResult or PathResult
+        Of a linear model, of a net where ``problem=`` names one, or of a path where ``path`` or
+        ``cv`` asks for one.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def run(overrides: Sequence[str] = ()) -> Any:
     directories = [word[len(_RUN_DIR) :] for word in overrides if word.startswith(_RUN_DIR)]
     words = [word for word in overrides if not word.startswith(_RUN_DIR)]
     config = compose(words)
-    return _recorded(
+    return recorded(
         config,
         lambda recorder: engine.run(config, recorder),
         directories[-1] if directories else None,
@@ -128,7 +131,7 @@ def fit(
     # Where the first pass reads every entry anyway, that pass notices NaN and Inf.
     defer = linear.by_row(config) and linear_parts(config).problem.lam is not None
     dataset = dataset_of(X, y, sample_weight, dtype=np.dtype(config.precision), defer=defer)
-    return _recorded(config, lambda recorder: linear.run(config, recorder, dataset), None)
+    return recorded(config, lambda recorder: linear.run(config, recorder, dataset), None)
 
 
 def train(
@@ -185,7 +188,7 @@ def train(
     else:
         data = image_data_of(images, labels, test, pad=pad, flip=flip)
     own = None if isinstance(model, str) else model
-    return _recorded(config, lambda recorder: net.run(config, recorder, data, own), None)
+    return recorded(config, lambda recorder: net.run(config, recorder, data, own), None)
 
 
 def composed_for(words: tuple[str, ...], tol: float, lam: float | None, threads: int) -> RunConfig:
@@ -249,19 +252,29 @@ def compose(words: Sequence[str]) -> RunConfig:
     register_schema()
     try:
         with initialize_config_dir(conf_dir(), version_base="1.3"):
-            composed: DictConfig = compose("run", list(words))
+            composed: DictConfig = compose("run", completed(words))
             return run_config(composed, words)
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(explain(error)) from error
 
 
-Kind = TypeVar("Kind", bound=Result | NetResult)
+Kind = TypeVar("Kind", bound=Result | NetResult | PathResult)
 
 
-def _recorded(config: RunConfig, job: Callable[[Recorder], Kind], directory: str | None) -> Kind:
-    """Do a job, show how it gets on, and write its files if asked to."""
+def recorded(config: RunConfig, job: Callable[[Recorder], Kind], directory: str | None) -> Kind:
+    """Do a job, show how it gets on, and write its files if asked to.
+
+    Parameters
+    ----------
+    config : RunConfig
+        What is run.
+    job : callable
+        Takes a recorder and returns a result.
+    directory : str or None
+        Where the files go; None for no files.
+    """
     path = None if directory is None else claim(Path(directory))
-    recorder = Recorder(make_progress(config.progress, goal_of(config)))
+    recorder = Recorder(make_progress(config.progress, goal_of(config)), path)
     try:
         result = job(recorder)
     finally:

@@ -1,8 +1,8 @@
 """The command line of a run: compose a config with Hydra, train, write, and answer with a code.
 
-Exit codes: 0 converged (a net: trained), 3 stopped before the tolerance, or below the target
-accuracy, 2 wrong use, 1 failure; of a sweep the worst of its jobs, where 1 is worse than 2, 2 than
-3, and 3 than 0.
+Exit codes: 0 converged (a net: trained), 3 ended before the tolerance (``max_rounds``,
+``max_seconds``, ``stalled``, ``diverged``) or below the target accuracy, 2 wrong use, 1 failure; of
+a sweep the worst of its jobs, where 1 is worse than 2, 2 than 3, and 3 than 0.
 """
 
 from __future__ import annotations
@@ -13,29 +13,37 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hetengine.config import RunConfig, register_schema, run_config
-from hetengine.explain import FAILURE, WRONG_USE, exit_code, explain
+from hetengine.explain import (
+    FAILURE,
+    TRACEBACK,
+    WRONG_USE,
+    complain,
+    exit_code,
+    explain,
+    show_traceback,
+)
 from hetengine.net_result import NetResult
 from hetengine.paths import conf_dir
 from hetengine.record.goal import goal_of
 from hetengine.record.progress import make_progress
 from hetengine.record.recorder import Recorder
 from hetengine.record.table import print_closing
-from hetengine.record.write import claim, held, write_run
+from hetengine.record.write import CHECKPOINT, claim, held, write_run
 from hetengine.result import Result
+from hetengine.tuning.result import PathResult
+from hetengine.tuning.words import completed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 NOT_CONVERGED = 3
 INTERRUPTED = 130
-TRACEBACK = "HETENGINE_TRACEBACK"
-"""Environment variable; 1 (as with Hydra's own HYDRA_FULL_ERROR) prints tracebacks."""
 SEVERITY = (0, NOT_CONVERGED, WRONG_USE, FAILURE)
 """Exit codes from good to bad."""
 
@@ -53,17 +61,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = completed(sys.argv[1:] if argv is None else argv)
     with tempfile.TemporaryDirectory(prefix="hetengine-") as folder, _hydra_environment(words):
         # A file rather than a list: launchers may run jobs in other processes.
         codes = Path(folder) / "exit_codes"
         try:
             if (refusal := _refuse_flags(words)) is not None:
-                _complain(refusal)
+                complain(refusal)
                 return WRONG_USE
             _compose_and_run(codes)
-        except KeyboardInterrupt:
-            _complain("interrupted; of the unfinished run nothing was written")
+        except KeyboardInterrupt as stop:
+            complain(str(stop) or "interrupted; of the unfinished run nothing was written")
             return INTERRUPTED
         except SystemExit as stop:
             return stop.code if isinstance(stop.code, int) else FAILURE
@@ -93,25 +101,63 @@ def run_job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> tu
     """
     try:
         settings = run_config(config, overrides)
+    except Exception as error:
+        return _failed(error, directory), float("nan")
+    return carry_out(settings, directory, overrides, lambda recorder: _train(settings, recorder))
+
+
+def carry_out(
+    settings: RunConfig,
+    directory: Path,
+    overrides: Sequence[str],
+    job: Callable[[Recorder], Result | NetResult | PathResult],
+) -> tuple[int, float]:
+    """Do a job of a checked config; see `run_job`.
+
+    Parameters
+    ----------
+    settings : RunConfig
+        What is run.
+    directory : pathlib.Path
+        Where its files go.
+    overrides : sequence of str
+        What was typed, for the summary.
+    job : callable
+        Takes a recorder and returns a result.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        With a message that says where the run can go on from, if it can.
+    """
+    try:
         claim(directory)
-        recorder = Recorder(make_progress(settings.progress, goal_of(settings)))
+        recorder = Recorder(make_progress(settings.progress, goal_of(settings)), directory)
         try:
-            result = _train(settings, recorder)
+            result = job(recorder)
         finally:
             recorder.progress.close()
         result.summary["overrides"] = list(overrides)
         _keep(directory, result, recorder, settings)
-        return _code(result, settings), metric_of(result, settings.metric)
+        answer = _code(result, settings), metric_of(result, settings.metric)
+    except KeyboardInterrupt as stop:
+        if not str(stop) and (directory / CHECKPOINT).exists():
+            told = f"interrupted; go on with: hetengine resume {directory}"
+            raise KeyboardInterrupt(told) from stop
+        raise
     except Exception as error:
         return _failed(error, directory), float("nan")
+    if result.status == "interrupted":
+        raise KeyboardInterrupt(f"interrupted; the points done are in {directory}")
+    return answer
 
 
-def metric_of(result: Result | NetResult, name: str) -> float:
+def metric_of(result: Result | NetResult | PathResult, name: str) -> float:
     """Return the number a sweep minimises.
 
     Parameters
     ----------
-    result : Result or NetResult
+    result : Result or NetResult or PathResult
         Of a finished job.
     name : str
         One of `hetengine.config.METRICS`.
@@ -121,7 +167,7 @@ def metric_of(result: Result | NetResult, name: str) -> float:
     return float(result.summary[name] if value is None else value)
 
 
-def _train(settings: RunConfig, recorder: Recorder) -> Result | NetResult:
+def _train(settings: RunConfig, recorder: Recorder) -> Result | NetResult | PathResult:
     """Hand over to the engine; imported late so that ``--help`` does not wait for compilers."""
     from hetengine import engine
 
@@ -129,7 +175,10 @@ def _train(settings: RunConfig, recorder: Recorder) -> Result | NetResult:
 
 
 def _keep(
-    directory: Path, result: Result | NetResult, recorder: Recorder, settings: RunConfig
+    directory: Path,
+    result: Result | NetResult | PathResult,
+    recorder: Recorder,
+    settings: RunConfig,
 ) -> None:
     """Write a result and show it; should the directory refuse, write it elsewhere and say so."""
     try:
@@ -143,7 +192,7 @@ def _keep(
     print_closing(replace(result, directory=directory), files)
 
 
-def _code(result: Result | NetResult, settings: RunConfig) -> int:
+def _code(result: Result | NetResult | PathResult, settings: RunConfig) -> int:
     if result.broken:
         return FAILURE
     return 0 if result.converged or settings.mode.name == "dry" else NOT_CONVERGED
@@ -160,8 +209,8 @@ def _failed(error: Exception, directory: Path) -> int:
             text = f"exit code {code}: {message}\n\n{''.join(traceback.format_exception(error))}"
             (directory / "error.txt").write_text(text, encoding="utf-8")
             where = f" (traceback in {directory / 'error.txt'})" if code == FAILURE else ""
-    _complain(message + where)
-    _show_traceback(error)
+    complain(message + where)
+    show_traceback(error)
     return code
 
 
@@ -199,7 +248,7 @@ def worst_code(codes: Path, *, sweep: bool) -> int:
     if not codes.exists():
         if not sweep:
             return 0
-        _complain("no job of the sweep has reported back; see the job directories")
+        complain("no job of the sweep has reported back; see the job directories")
         return FAILURE
     found = [int(line) for line in codes.read_text(encoding="utf-8").split()]
     if len(found) > 1:
@@ -214,8 +263,8 @@ def worst_code(codes: Path, *, sweep: bool) -> int:
 
 def _not_composed(error: Exception) -> int:
     """Tell in one line why Hydra could not compose a config or start the jobs."""
-    _complain(explain(error))
-    _show_traceback(error)
+    complain(explain(error))
+    show_traceback(error)
     # Hydra answers some malformed overrides with a bare ValueError or TypeError.
     return WRONG_USE if isinstance(error, ValueError | TypeError | OSError) else exit_code(error)
 
@@ -250,13 +299,3 @@ def _hydra_environment(words: Sequence[str]) -> Iterator[None]:
             os.environ.pop(key, None)
             if value is not None:
                 os.environ[key] = value
-
-
-def _show_traceback(error: BaseException) -> None:
-    """Print the traceback too where the user has asked for it."""
-    if os.environ.get(TRACEBACK) == "1":
-        traceback.print_exception(error)
-
-
-def _complain(message: str) -> None:
-    sys.stderr.write(f"hetengine: {message}\n")

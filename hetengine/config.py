@@ -32,6 +32,7 @@ from hetengine.solvers.config import DuhlConfig
 from hetengine.solvers.local_sgd.config import LocalSgdConfig
 from hetengine.tiers import TierSpec
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
+from hetengine.tuning.config import CvConfig, PathConfig, check_tuning
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -87,6 +88,8 @@ class DeviceConfig:
     bandwidth_bytes_per_second: float = 1e10
     flops_per_second: float = 1e10
     launch_seconds: float = 0.0
+    alloc_seconds: float = 0.0
+    alloc_bytes_per_second: float | None = None
     source: str = ""
     kind: str = "assumed"
     options: dict[str, Any] = field(default_factory=dict)
@@ -122,7 +125,10 @@ class TierConfig:
     holds: list[str]
     capacity_bytes: int | None = None
     bytes_per_second: float | None = None
+    write_bytes_per_second: float | None = None
     latency_seconds: float = 0.0
+    evicts_to: str | None = None
+    medium: str = "memory"
     source: str = ""
     kind: str = "assumed"
 
@@ -221,6 +227,10 @@ class RunConfig:
         ``test_error`` for nets.
     progress : {'auto', 'plain', 'rich', 'none'}
         How progress is shown; ``auto`` is ``rich`` on a terminal and ``plain`` elsewhere.
+    path : PathConfig or None
+        Strengths to follow, instead of the one of ``problem``. Linear models only.
+    cv : CvConfig or None
+        Cross-validation over the points of the path.
     """
 
     problem: ProblemConfig | NetConfig
@@ -237,6 +247,8 @@ class RunConfig:
     precision: str = "float32"
     metric: str = "auto"
     progress: str = "auto"
+    path: PathConfig | None = None
+    cv: CvConfig | None = None
 
     def __post_init__(self) -> None:
         _one_of("precision", self.precision, PRECISIONS)
@@ -346,6 +358,7 @@ def run_config(config: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
         _refuse_both(value.topology_file, overrides)
         value.topology = read_topology(Path(value.topology_file))
     check_family(value, overrides)
+    check_tuning(value)
     if isinstance(value.data, ImageDataConfig):
         check_images(value.data)
     else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import traceback
 from typing import Any
 
 from hydra.errors import (
@@ -14,11 +17,24 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from hetengine.errors import HetengineError, did_you_mean
 
-COMMANDS = ("doctor", "devices", "calibrate", "compare", "convert", "plan")
+COMMANDS = ("doctor", "devices", "calibrate", "compare", "convert", "path", "plan", "resume")
 """First words that are commands rather than overrides."""
 
 WRONG_USE = 2
 FAILURE = 1
+TRACEBACK = "HETENGINE_TRACEBACK"
+"""Environment variable; 1 (as with Hydra's own HYDRA_FULL_ERROR) prints tracebacks."""
+
+
+def complain(message: str) -> None:
+    """Print one line on standard error."""
+    sys.stderr.write(f"hetengine: {message}\n")
+
+
+def show_traceback(error: BaseException) -> None:
+    """Print the traceback too where the user has asked for it."""
+    if os.environ.get(TRACEBACK) == "1":
+        traceback.print_exception(error)
 
 
 def exit_code(error: BaseException) -> int:

@@ -109,10 +109,13 @@ class Design:
         What is on it.
     clock_hz : float or None
         Clock it reaches; None for that of the device.
+    reconfigure_seconds : float or None
+        Time to load it, for instance of a partial bitstream; None for that of the device.
     """
 
     units: dict[str, Unit]
     clock_hz: float | None = None
+    reconfigure_seconds: float | None = None
 
 
 @dataclass
@@ -134,7 +137,7 @@ class Fpga:
     scaling_loss : float
         Copies of a unit run at ``1 / (1 + scaling_loss * (copies - 1))`` of the rate of one.
     reconfigure_seconds : float
-        Time to load another design.
+        Time to load another design, where that does not say itself.
     utilisation : float
         Part of a region that can be filled and still be routed.
     regions : dict of str to Resources
@@ -180,6 +183,7 @@ class Fpga:
         for name, design in self.designs.items():
             where = f"{owner}.designs.{name}"
             positive(where, "clock_hz", design.clock_hz)
+            positive(where, "reconfigure_seconds", design.reconfigure_seconds, zero=True)
             for unit in design.units:
                 design.units[unit].check(f"{where}.units.{unit}", self.regions)
             self._check_fit(where, design)

@@ -1,4 +1,4 @@
-"""What happens to a simulated device at given times: it slows down, stalls, fails, returns."""
+"""What happens to a device of a simulated run at given times: slow, stall, fail, return."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Incident:
     Attributes
     ----------
     event : {'slow', 'stall', 'fail'}
-        Launches take ``factor`` times as long (a straggler, thermal throttling); nothing goes on;
-        or the device loses its memory and every command fails until it returns.
+        Launches and copies take ``factor`` times as long (a straggler, thermal throttling); nothing
+        goes on; or the device loses its memory and every command fails until it returns.
     at_seconds : float
         When it begins, on the run's clock.
     until_seconds : float or None
         When it ends; None means never.
     factor : float
-        With ``slow``: how many times as long a launch takes.
+        With ``slow``: how many times as long a launch or a copy takes; below 1, a launch alone.
     """
 
     event: str

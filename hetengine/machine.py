@@ -43,9 +43,9 @@ class Machine:
         return (*self.accelerators, *disks, self.host)
 
     def start(self) -> None:
-        """Let what happens to simulated devices at given times count from now on."""
+        """Let what happens to devices at given times, in virtual time, count from now on."""
         for device in self.devices:
-            if isinstance(device, SimulatedDevice):
+            if isinstance(device, SimulatedDevice | RealDevice):
                 device.start()
 
     def close(self) -> None:
@@ -147,6 +147,9 @@ def _watch_memory(device: Device, topology: Topology, sample: Sampler) -> None:
     def changed(tier: str, nbytes: int) -> None:
         sample(Sample(tier, device.clock.now, nbytes))
 
+    if isinstance(device.memory, TierMemory):
+        device.memory.watch(changed)
+        return
     memory = TierMemory(
         device.name, device.spec.capacity_bytes, topology.tiers_of(device.name), changed
     )

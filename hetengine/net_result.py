@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from hetengine.errors import UsageError
 from hetengine.nets.model import Model, Normalise
 from hetengine.record.metrics import NET_COLUMNS, NetRow
 
@@ -61,6 +62,7 @@ class NetResult:
     summary: dict[str, Any] = field(default_factory=dict, repr=False)
     directory: Path | None = None
 
+    table: ClassVar[str] = "metrics.csv"
     columns: ClassVar[tuple[str, ...]] = NET_COLUMNS
     default_metric: ClassVar[str] = "test_error"
 
@@ -95,8 +97,8 @@ class NetResult:
             **self.named,
         }
 
-    def probabilities(self, images: Any) -> np.ndarray:
-        """Return what the net thinks of images.
+    def decision_function(self, images: Any) -> np.ndarray:
+        """Return the net's logits.
 
         Parameters
         ----------
@@ -105,23 +107,38 @@ class NetResult:
 
         Returns
         -------
-        ndarray, shape (N, classes), float64
-            Softmax probabilities.
+        ndarray, shape (N, classes)
+            Of the type the net was trained in.
 
         Raises
         ------
         DataError
             If they are no images of the size the net takes.
+        UsageError
+            If nothing was trained (``mode=dry``).
         """
-        from hetengine.engine.infer import probabilities
+        from hetengine.engine.infer import logits
 
-        return probabilities(self.model, self.parameters, self.statistics, self.normalise, images)
+        if not self.parameters.size:
+            raise UsageError("mode=dry trains nothing, so that nothing can be predicted")
+        return logits(self.model, self.parameters, self.statistics, self.normalise, images)
+
+    def predict_proba(self, images: Any) -> np.ndarray:
+        """Return the softmax of the logits; see `decision_function`.
+
+        Returns
+        -------
+        ndarray, shape (N, classes), float64
+        """
+        found = self.decision_function(images).astype(np.float64)
+        chances = np.exp(found - found.max(axis=1, keepdims=True))
+        return chances / chances.sum(axis=1, keepdims=True)
 
     def predict(self, images: Any) -> np.ndarray:
-        """Return the most likely class of each image; see `probabilities`.
+        """Return the most likely class of each image; see `decision_function`.
 
         Returns
         -------
         ndarray, shape (N,), int64
         """
-        return self.probabilities(images).argmax(axis=1)
+        return self.decision_function(images).argmax(axis=1)

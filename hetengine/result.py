@@ -28,8 +28,9 @@ class Result:
         Certified gap, and the same over the absolute objective.
     certificate : str
         Kind of certificate.
-    status : {'converged', 'max_rounds', 'max_seconds', 'diverged'}
-        Why the run ended.
+    status : {'converged', 'max_rounds', 'max_seconds', 'stalled', 'diverged'}
+        Why the run ended; ``stalled``: the gap has not fallen for long, because the precision is
+        at its end.
     rounds : int
         Rounds done.
     seconds : float
@@ -58,6 +59,7 @@ class Result:
     directory: Path | None = None
     labels: tuple[float, float] | None = None
 
+    table: ClassVar[str] = "metrics.csv"
     columns: ClassVar[tuple[str, ...]] = COLUMNS
     default_metric: ClassVar[str] = "relative_gap"
     broken: ClassVar[bool] = False

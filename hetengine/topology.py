@@ -49,6 +49,9 @@ class DeviceSpec:
         Roofline of the simulated device.
     launch_seconds : float
         Fixed cost of one launch on the simulated device.
+    alloc_seconds, alloc_bytes_per_second : float, float or None
+        What it costs the program to allocate a buffer on the simulated device: fixed, and the rate
+        at which it is made ready; None for no cost by size.
     source, kind : str
         Where the constants come from and whether they were measured, read or assumed.
     options : mapping
@@ -77,6 +80,8 @@ class DeviceSpec:
     bandwidth_bytes_per_second: float = 1e10
     flops_per_second: float = 1e10
     launch_seconds: float = 0.0
+    alloc_seconds: float = 0.0
+    alloc_bytes_per_second: float | None = None
     source: str = ""
     kind: str = "assumed"
     options: Mapping[str, str | int | float] = field(default_factory=dict, hash=False)
@@ -104,6 +109,8 @@ class DeviceSpec:
         _positive(owner, "bandwidth_bytes_per_second", self.bandwidth_bytes_per_second)
         _positive(owner, "flops_per_second", self.flops_per_second)
         _positive(owner, "launch_seconds", self.launch_seconds, zero=True)
+        _positive(owner, "alloc_seconds", self.alloc_seconds, zero=True)
+        _positive(owner, "alloc_bytes_per_second", self.alloc_bytes_per_second)
         for k, event in enumerate(self.events):
             event.check(f"{owner}.events[{k}]")
         if self.fpga is not None:
@@ -216,6 +223,7 @@ class Topology:
                 self._known(f"links.{link.name} ends at", end, [*names, *self.nodes])
         for tier in self.tiers:
             self._known(f"tiers.{tier.name}.device is", tier.device, names)
+            self._check_eviction(tier)
         for pool, count in self.cores.items():
             _positive("cores", pool, count)
         for device in self.devices:
@@ -226,6 +234,15 @@ class Topology:
             raise UsageError(f"topology {self.name}: has {stores}; allowed: one of role storage")
         for device in (*self.accelerators, *self.devices_of("storage")):
             self.route(hosts[0], device.name)
+
+    def _check_eviction(self, tier: TierSpec) -> None:
+        """Refuse an eviction to nowhere, to another device's memory, or round in a circle."""
+        near = {each.name: each.evicts_to for each in self.tiers_of(tier.device)}
+        passed = [tier.name]
+        while (below := near.get(passed[-1])) is not None:
+            allowed = [name for name in (*near, tier.device) if name not in passed]
+            self._known(f"tiers.{passed[-1]}.evicts_to is", below, allowed)
+            passed.append(below)
 
     def _known(self, what: str, name: str, allowed: list[str]) -> None:
         if name not in allowed:

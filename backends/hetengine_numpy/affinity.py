@@ -2,7 +2,8 @@
 
 A scheduler that moves threads about puts two that compute on one core now and then, though another
 is idle, and takes them away from what their caches hold: five to ten percent of a run with short
-kernels. So the thread of a device that computes with one thread is bound to a core. Which cores
+kernels. So the thread of a device that computes with one thread is bound to a core, and so are the
+threads of a team for as long as a launch takes: two on one core take twice the time. Which cores
 are taken is known to all processes of a machine, by locks on files; a thread that finds none free
 is left to the scheduler.
 """
@@ -11,6 +12,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 try:
@@ -54,6 +58,44 @@ class Core:
             self._lock = None
 
 
+@contextmanager
+def claimed(count: int) -> Iterator[list[int]]:
+    """Hold cores for the threads of one launch; yields none unless there is one for each.
+
+    Parameters
+    ----------
+    count : int
+        Threads.
+    """
+    locks: dict[int, int] = {}
+    cores = _cores() if fcntl is not None else []
+    for core in cores if len(cores) >= count else ():
+        lock = _locked(core)
+        if lock is not None:
+            locks[core] = lock
+        if len(locks) == count:
+            break
+    try:
+        yield list(locks) if len(locks) == count else []
+    finally:
+        for lock in locks.values():
+            os.close(lock)
+
+
+def bind(core: int | None) -> None:
+    """Bind the calling thread to a core, or to all that the process may use.
+
+    Parameters
+    ----------
+    core : int or None
+    """
+    if hasattr(os, "sched_setaffinity"):
+        every = os.sched_getaffinity(os.getpid())
+        wanted = every if core is None else {core}
+        if os.sched_getaffinity(0) != wanted:
+            os.sched_setaffinity(0, wanted)
+
+
 def _cores() -> list[int]:
     """Return the cores this process may use, those that share one with an earlier last."""
     if not hasattr(os, "sched_getaffinity"):
@@ -62,6 +104,7 @@ def _cores() -> list[int]:
     return sorted(allowed, key=lambda core: (_sibling(core), core))
 
 
+@cache
 def _sibling(core: int) -> bool:
     """Whether a core is a second thread of another."""
     try:

@@ -11,6 +11,7 @@ from hetengine.clock import Clock, WallClock
 from hetengine.device import Check, Device, DeviceInfo, Observer
 from hetengine.errors import BackendUnavailable
 from hetengine.topology import DeviceSpec
+from hetengine_numpy.table import KernelTable
 
 
 class NumpyBackend:
@@ -20,17 +21,13 @@ class NumpyBackend:
 
     def implementations(self, threads: int = 1) -> Mapping[str, Callable[..., Any]]:
         """Return the kernels by name, ``LAYOUT_``, ``rows_`` or ``net_VERB``, for some threads."""
-        from hetengine_numpy import nets, resident
-        from hetengine_numpy.kernels import dense, sparse
-        from hetengine_numpy.parallel import threaded
-
-        verbs = ("gaps", "epoch", "pack", "unpack", "combine", "square_norms")
-        serial: dict[str, Callable[..., Any]] = {"sparse_compact": sparse.compact}
-        for layout, module in (("dense", dense), ("sparse", sparse)):
-            serial |= {f"{layout}_{verb}": getattr(module, verb) for verb in verbs}
-        kernels = threaded(serial, {"dense": 1, "sparse": 4}, threads)
-        more = (nets.implementations(threads), resident.implementations(threads))
-        return {**kernels, **more[0], **more[1]}
+        return KernelTable(
+            {
+                ("dense_", "sparse_"): lambda: _columns(threads),
+                ("net_",): lambda: _nets(threads),
+                ("",): lambda: _rows(threads),
+            }
+        )
 
     def devices(self) -> list[DeviceInfo]:
         """Return the one CPU, which a topology may divide into several devices."""
@@ -77,3 +74,29 @@ class NumpyBackend:
                 "" if right else "pip install --force-reinstall numba llvmlite",
             ),
         ]
+
+
+def _columns(threads: int) -> Mapping[str, Callable[..., Any]]:
+    """Import the kernels of columns."""
+    from hetengine_numpy.kernels import dense, sparse
+    from hetengine_numpy.parallel import threaded
+
+    verbs = ("gaps", "epoch", "pack", "unpack", "combine", "square_norms")
+    serial: dict[str, Callable[..., Any]] = {"sparse_compact": sparse.compact}
+    for layout, module in (("dense", dense), ("sparse", sparse)):
+        serial |= {f"{layout}_{verb}": getattr(module, verb) for verb in verbs}
+    return threaded(serial, {"dense": 1, "sparse": 4}, threads)
+
+
+def _nets(threads: int) -> Mapping[str, Callable[..., Any]]:
+    """Import the kernels of nets."""
+    from hetengine_numpy import nets
+
+    return nets.implementations(threads)
+
+
+def _rows(threads: int) -> Mapping[str, Callable[..., Any]]:
+    """Import the kernels of the all-resident path."""
+    from hetengine_numpy import resident
+
+    return resident.implementations(threads)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from hetengine_numpy.affinity import bind, claimed
+
 Implementation = Callable[..., Any]
 
 _BLOCK_ROWS = 4096
@@ -34,8 +36,14 @@ class _Team:
         count = self.threads if threads is None else threads
         if self._pool is None or count == 1:
             return [part(0)]
-        others = [self._pool.submit(part, t) for t in range(1, count)]
-        return [part(0), *(other.result() for other in others)]
+        with claimed(count) as cores:
+
+            def bound(t: int) -> Any:
+                bind(cores[t] if cores else None)
+                return part(t)
+
+            others = [self._pool.submit(bound, t) for t in range(1, count)]
+            return [bound(0), *(other.result() for other in others)]
 
     def split(self, count: int) -> list[int]:
         """Bounds of as many even parts as there are threads."""

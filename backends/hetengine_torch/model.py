@@ -214,7 +214,8 @@ class TorchModel:
         for key, value in (("batch", batch), ("slots", slots)):
             if value < 1:
                 raise UsageError(f"{self.name}: {key}={value} must be at least 1")
-        sizes = Sizes(self.parameter_count, self.statistic_count, self.input_shape, batch, slots)
+        counts = (self.parameter_count, self.statistic_count)
+        sizes = Sizes(*counts, self.input_shape, self.classes, batch, slots)
         buffers = Buffers(device, self.name, sizes, dtype, pixel_dtype)
         assert buffers.reach is not None
         place = buffers.reach.place

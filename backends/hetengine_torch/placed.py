@@ -24,6 +24,8 @@ class Sizes:
         Lengths of the flat vectors.
     input_shape : tuple of int
         Of one sample.
+    classes : int
+        Logits of one sample.
     batch, slots : int
         Samples of a batch, and batches staged at once.
     """
@@ -31,6 +33,7 @@ class Sizes:
     parameters: int
     statistics: int
     input_shape: tuple[int, ...]
+    classes: int
     batch: int
     slots: int
 
@@ -71,6 +74,7 @@ class Buffers:
             self.momentum = self._alloc("momentum", sizes.parameters, dtype)
             self.gradients = self._alloc("gradients", sizes.parameters, dtype)
             self.statistics = self._alloc("statistics", max(sizes.statistics, 1), dtype)
+            self.logits = self._alloc("logits", sizes.batch * sizes.classes, dtype)
             self.slots = tuple(self._slot(k, sizes, dtype, pixel_dtype) for k in range(sizes.slots))
         except BaseException:
             self.free()
@@ -153,7 +157,10 @@ class TorchPlaced:
             TorchProgram(
                 device,
                 "net_evaluate",
-                (b.parameters, b.gradients, b.statistics, *_in_order(slot, weights=False)),
+                (
+                    *(b.parameters, b.gradients, b.statistics, b.logits),
+                    *_in_order(slot, weights=False),
+                ),
                 forward,
                 replica.evaluate,
                 reach,
@@ -191,6 +198,11 @@ class TorchPlaced:
     def hyper(self) -> Buffer:
         """Learning rate, momentum, weight decay and a 0, shape (4,)."""
         return self._buffers.hyper
+
+    @property
+    def logits(self) -> Buffer:
+        """Logits of the last batch evaluated, shape (batch * classes,)."""
+        return self._buffers.logits
 
     @property
     def slots(self) -> tuple[Slot, ...]:

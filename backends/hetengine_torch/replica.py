@@ -110,7 +110,7 @@ class Replica:
         self._module.train()
         gradients.zero_()
         with torch.enable_grad():
-            found = self._score(pixels, labels, shifts, losses, hits)
+            found = self._score(self._forward(pixels, shifts), labels, losses, hits)
             (weights * found).mean().backward()
         with torch.no_grad():
             slope = torch.addcmul(gradients, parameters, hyper[2])
@@ -122,28 +122,32 @@ class Replica:
         parameters: torch.Tensor,
         gradients: torch.Tensor,
         statistics: torch.Tensor,
+        logits: torch.Tensor,
         pixels: torch.Tensor,
         labels: torch.Tensor,
         shifts: torch.Tensor,
         losses: torch.Tensor,
         hits: torch.Tensor,
     ) -> None:
-        """Measure losses and hits in evaluation mode; parameters as for `train`."""
+        """Measure losses and hits in evaluation mode, and leave the logits; else as `train`."""
         self._bind(parameters, gradients, statistics)
         self._module.eval()
         with torch.no_grad():
-            self._score(pixels, labels, shifts, losses, hits)
+            found = self._forward(pixels, shifts)
+            logits.copy_(found.reshape(-1))
+            self._score(found, labels, losses, hits)
+
+    def _forward(self, pixels: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
+        return self._module(self._prepare(pixels, shifts))
 
     def _score(
         self,
-        pixels: torch.Tensor,
+        logits: torch.Tensor,
         labels: torch.Tensor,
-        shifts: torch.Tensor,
         losses: torch.Tensor,
         hits: torch.Tensor,
     ) -> torch.Tensor:
         """Return the losses, those of padding 0, and write them and the hits."""
-        logits = self._module(self._prepare(pixels, shifts))
         known = labels >= 0
         found = torch.where(known, self._loss(logits, labels.clamp(min=0).long()), 0.0)
         losses.copy_(found.detach())

@@ -1,4 +1,4 @@
-"""Calibrate, run the suite, and write what came out."""
+"""Calibrate, run the suite, all of it or in parts, and write what came out."""
 
 from __future__ import annotations
 
@@ -6,141 +6,118 @@ import argparse
 import json
 import os
 import platform
-import sys
+import re
 import time
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.fidelity.cases import Case, suite
+from benchmarks.fidelity.measure import backends, calibrations, run_all, simulated_again
+from benchmarks.fidelity.parts import Part, merged, read_parts
 from benchmarks.fidelity.score import Outcome, as_json, markdown
-from hetengine import registry
-from hetengine.api import compose
-from hetengine.calibrate.file import read_topology, write_topology
-from hetengine.calibrate.measure import measure
-from hetengine.calibrate.probes import SHAPES, Shape, make_data, plan, run_probe
-from hetengine.calibrate.status import CALIBRATED, judge
-from hetengine.compare.read import slices_of
-from hetengine.compare.split import split
+from hetengine.calibrate.bystanders import Bystanders
 from hetengine.config import TopologyConfig
-from hetengine.device import Span
-from hetengine.record.trace import trace_events
 
-TOPOLOGIES = {"numpy": "cpu_limited", "opencl": "opencl"}
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-
-
-@dataclass
-class Times:
-    """Makespan of each repeat of a case, and where it went."""
-
-    seconds: list[float] = field(default_factory=list)
-    parts: list[dict[str, float]] = field(default_factory=list)
-
-    def add(self, spans: list[Span]) -> None:
-        seconds = max(span.end_seconds for span in spans)
-        self.seconds.append(seconds)
-        self.parts.append(split(slices_of(list(trace_events(spans, ()))), seconds))
-
-    def middle(self) -> dict[str, float]:
-        """Parts of the median repeat."""
-        return self.parts[int(np.argsort(self.seconds)[len(self.seconds) // 2])]
-
-
-def backends() -> tuple[str, ...]:
-    """Backends that can run here."""
-    found = ["numpy"]
-    if "opencl" in registry.installed() and registry.backend("opencl").devices():
-        found.append("opencl")
-    return tuple(found)
-
-
-def calibrations(names: tuple[str, ...], folder: Path, reuse: bool) -> dict[str, TopologyConfig]:
-    """Measure each backend's topology, or read what was measured before."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {}
-    for name in names:
-        path = folder / f"topology_{name}.yaml"
-        if not (reuse and path.is_file()):
-            topology = compose([f"topology={TOPOLOGIES[name]}"]).topology
-            write_topology(path, measure(topology, plan(SHAPES), 2, say)[0])
-        found[name] = read_topology(path)
-        status, detail = judge(found[name].calibration)
-        say(f"{path}: {status}, {detail}")
-        if status != CALIBRATED:
-            raise SystemExit(f"{path} is {status}; run without --reuse")
-    return found
-
-
-def run_all(
-    cases: list[Case], measured: dict[str, TopologyConfig], repeats: int
-) -> tuple[dict[Case, Times], dict[Case, Times]]:
-    """Run every case for real, repeat after repeat over the whole suite, and simulate it once."""
-    real: dict[Case, Times] = defaultdict(Times)
-    simulated: dict[Case, Times] = defaultdict(Times)
-    data: dict[tuple[Shape, str], Any] = {}
-    bare = {name: compose([f"topology={TOPOLOGIES[name]}"]).topology for name in measured}
-    for repeat in range(repeats):
-        say(f"repeat {repeat + 1} of {repeats}, load {os.getloadavg()[0]:.1f}")
-        for case in cases:
-            probe, key = case.probe, (case.probe.shape, case.probe.precision)
-            if key not in data:
-                data[key] = make_data(*key, seed=1)
-                run_probe(probe, bare[case.backend], *data[key])  # builds kernels, warms caches
-            real[case].add(run_probe(probe, bare[case.backend], *data[key]))
-            if repeat == 0:
-                topology = measured[case.backend]
-                simulated[case].add(run_probe(probe, topology, *data[key], mode="simulate"))
-    return real, simulated
-
-
-def say(message: str) -> None:
-    """Tell what goes on."""
-    sys.stderr.write(f"fidelity: {message}\n")
+KEPT = Path("runs/fidelity")
+"""Where calibrations and parts are kept."""
 
 
 def main() -> None:
-    """Print the table and write it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--reuse", action="store_true", help="calibrations of the last time")
-    parser.add_argument("--only", default="", help="cases whose name holds this")
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args()
-    begun, load = time.perf_counter(), os.getloadavg()[0]
-    names = backends()
-    measured = calibrations(names, Path("runs/fidelity"), options.reuse)
-    cases = [case for case in suite(names) if options.only in case.name]
-    real, simulated = run_all(cases, measured, options.repeats)
-    outcomes = [
-        Outcome(
-            case.name,
-            case.calibrated,
-            real[case].seconds,
-            simulated[case].seconds[0],
-            real[case].middle(),
-            simulated[case].middle(),
-        )
-        for case in cases
-    ]
+    """Measure, or put together what was measured; print the table and write it."""
+    options = _options()
+    installed = backends()
+    if options.merge:
+        cases, parts = suite(installed), read_parts(KEPT)
+        outcomes, about = merged(parts, [case.name for case in cases]), _about_all(parts)
+        if options.simulate_again:
+            measured = calibrations(installed, KEPT, reuse=True)
+            outcomes = simulated_again(outcomes, cases, measured)
+            about["simulated again"] = datetime.now(UTC).isoformat(timespec="minutes")
+        _write(outcomes, about, options.out)
+        return
+    names = (options.backend,) if options.backend else installed
+    measured = calibrations(names, KEPT, options.reuse)
+    if options.calibrate_only:
+        return
+    cases = [case for case in suite(names) if case.backend in names and options.only in case.name]
+    k, whole = options.part
+    part = _measured(f"{'+'.join(names)} {k}/{whole}", cases[k - 1 :: whole], measured, options)
+    if options.backend or options.only or whole > 1:
+        print("\n".join(markdown(part.outcomes, part.about)))
+        print(f"\nkept in {part.write(KEPT)}")
+    else:
+        _write(part.outcomes, part.about, options.out)
+
+
+def _measured(
+    name: str, cases: list[Case], measured: dict[str, TopologyConfig], options: argparse.Namespace
+) -> Part:
+    begun, others = time.perf_counter(), Bystanders()
+    outcomes, disturbed = run_all(cases, measured, options.repeats)
+    taken, wall = others.seconds()
+    calibration = next(iter(measured.values())).calibration
     about = {
-        "processor": getattr(measured["numpy"].calibration, "cpu", ""),
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "processor": getattr(calibration, "cpu", ""),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "backends": ", ".join(names),
+        "backends": ", ".join(measured),
+        "calibrated": ", ".join(str(getattr(t.calibration, "date", "")) for t in measured.values()),
         "repeats": options.repeats,
-        "load before and after": f"{load:.1f}, {os.getloadavg()[0]:.1f}",
+        "cores that others used": f"{taken / wall:.2f}",
+        "real runs that others disturbed": f"{disturbed} of {options.repeats * len(cases)}",
         "took": f"{time.perf_counter() - begun:.0f} s",
     }
+    return Part(name, outcomes, about)
+
+
+def _about_all(parts: Sequence[Part]) -> dict[str, Any]:
+    """Return what holds for all parts once, and what differs part by part."""
+    found: dict[str, Any] = {}
+    for key in parts[0].about if parts else ():
+        values = {part.name: part.about.get(key) for part in parts}
+        same = len(set(map(str, values.values()))) == 1
+        found[key] = (
+            parts[0].about[key]
+            if same
+            else "; ".join(f"{value} ({name})" for name, value in values.items())
+        )
+    return found
+
+
+def _write(outcomes: Sequence[Outcome], about: dict[str, Any], folder: Path) -> None:
     lines = markdown(outcomes, about)
     print("\n".join(lines))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "fidelity.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "fidelity.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     text = json.dumps(as_json(outcomes, about), indent=1)
-    (options.out / "fidelity.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "fidelity.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("benchmarks.fidelity", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--reuse", action="store_true", help="calibrations of the last time")
+    parser.add_argument("--calibrate-only", action="store_true", help="calibrate, and stop")
+    parser.add_argument("--backend", choices=backends(), help="cases of one backend")
+    parser.add_argument("--part", type=_part, default=(1, 1), help="K/N: every N-th case from K on")
+    parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--merge", action="store_true", help="make one table of all parts kept")
+    parser.add_argument(
+        "--simulate-again", action="store_true", help="with --merge: the simulator has changed"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser.parse_args()
+
+
+def _part(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
+    if found is None or int(found[1]) > int(found[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} must be K/N with K at most N, such as 1/3")
+    return int(found[1]), int(found[2])
 
 
 if __name__ == "__main__":

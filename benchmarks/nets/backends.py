@@ -10,6 +10,7 @@ to benchmarks/results/nets_backends.md.
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import platform
 import statistics
@@ -123,9 +124,10 @@ def report(rows: Sequence[Row], threads: int) -> str:
     told = [
         "# A training step of ResNet20 on the CPU backends",
         "",
-        f"float32, CIFAR shapes, {threads} thread(s) per backend, in turns in one process; median "
-        f"ms by the device's own account. {platform.processor() or platform.machine()}, "
-        f"{os.cpu_count()} cores. Goal: OpenCL at most {GOAL} times NumPy.",
+        f"{datetime.date.today()}; float32, CIFAR shapes, {threads} thread(s) per backend, in "
+        "turns in one process; median ms by the device's own account. "
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores. Goal: OpenCL at "
+        f"most {GOAL} times NumPy.",
         "",
         "| batch | numpy, ms | opencl, ms | opencl / numpy | images/s, numpy | images/s, opencl |",
         "|---:|---:|---:|---:|---:|---:|",

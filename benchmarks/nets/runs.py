@@ -53,6 +53,16 @@ class Run:
         reached = np.flatnonzero(self.columns["test_accuracy"] >= accuracy)
         return float(self.columns[axis][reached[0]]) if reached.size else float("inf")
 
+    def accuracy_at(self, axis: str, place: float) -> float:
+        """Return the accuracy at a place of an axis, between two evaluations in proportion.
+
+        NaN beyond the end of the run.
+        """
+        places = self.columns[axis]
+        if not places[0] <= place <= places[-1]:
+            return float("nan")
+        return float(np.interp(place, places, self.columns["test_accuracy"]))
+
     @property
     def best(self) -> float:
         """Largest accuracy measured."""
@@ -93,12 +103,6 @@ def _check(directory: Path, groups: dict[str, list[Run]]) -> None:
         values = {json.dumps(run.summary[key], sort_keys=True) for run in runs}
         if len(values) > 1:
             raise SystemExit(f"{directory}: runs differ in {key}: {', '.join(sorted(values))}")
-
-
-def common_accuracy(groups: dict[str, list[Run]]) -> float:
-    """Return the accuracy that every run has come to, in whole percents."""
-    least = min(run.best for group in groups.values() for run in group)
-    return float(np.floor(100.0 * least) / 100.0)
 
 
 def mean_curve(group: list[Run], axis: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,23 +1,33 @@
-"""Biased local SGD against its baselines: table and picture from a sweep over methods and seeds.
+"""Biased local SGD against its baselines: tables and a picture from a sweep over methods and seeds.
 
 The sweep is one command, see `benchmarks/README.md`; then:
 
     python -m benchmarks.nets.table multirun/nets --data "CIFAR-10 (JPEG-derived)" \
         --out benchmarks/results
+
+What has not finished is left out, and seeds are counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.nets.runs import AXES, Run, common_accuracy, mean_curve, read_runs
-
-REFERENCES = ("sync_all", "sync_fast", "local_fast", "anchor")
-"""Methods whose time to equal accuracy the others' is compared with."""
+from benchmarks.nets.comparison import (
+    Groups,
+    accuracy_gain,
+    common_accuracy,
+    present,
+    shared_end,
+    speedup,
+)
+from benchmarks.nets.picture import picture
+from benchmarks.nets.runs import Run, read_runs
+from benchmarks.nets.sentences import points, verdicts
 
 
 def spread(values: list[float], form: str) -> str:
@@ -35,120 +45,153 @@ def spread(values: list[float], form: str) -> str:
     return f"{np.mean(values):{form}} ± {np.std(values, ddof=1):{form}}"
 
 
-def ratio(reference: list[float], own: list[float]) -> str:
-    """Write how many times as fast a method is as another, by mean times; - where that is unknown.
+def factor(times: float) -> str:
+    """Write how many times as fast a method is; ``-`` where that is unknown.
 
     Examples
     --------
-    >>> ratio([4.0, 4.0], [2.0, 2.0]), ratio([math.inf], [1.0]), ratio([1.0], [math.inf])
+    >>> factor(2.0), factor(math.inf), factor(math.nan)
     ('2.00', 'reached', '-')
     """
-    there, here = float(np.mean(reference)), float(np.mean(own))
-    if here == 0.0 or not math.isfinite(here):
+    if math.isnan(times):
         return "-"
-    return f"{there / here:.2f}" if math.isfinite(there) else "reached"
+    return f"{times:.2f}" if math.isfinite(times) else "reached"
 
 
-def table(groups: dict[str, list[Run]], accuracy: float) -> list[str]:
-    """Lay the methods out in Markdown.
+def workers(run: Run) -> str:
+    """Say who did what: for instance ``8 fast 32x16, 2 slow 1x16 hard`` (steps x batch)."""
+    kinds: Counter[str] = Counter()
+    for worker in run.summary["workers"]:
+        sampling = "" if worker["sampling"] == "uniform" else f" {worker['sampling']}"
+        scoring = "" if worker["role"] == "train" else " scoring"
+        steps = f"{worker['tau']}x{worker['batch']}"
+        kinds[f"{worker['class']} {steps}{sampling}{scoring}"] += 1
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
-    Parameters
-    ----------
-    groups : dict of str to list of Run
-        From `read_runs`.
-    accuracy : float
-        Test accuracy whose times are compared.
-    """
-    present = [name for name in REFERENCES if name in groups]
-    goal = f"{100 * accuracy:.0f} %"
-    head = [
-        "method",
-        "seeds",
-        "final accuracy, %",
-        "seconds in all",
-        "passes",
-        "paper epochs",
-        f"seconds to {goal}",
-        f"samples to {goal}",
-        *(f"times as fast as {name}" for name in present),
-    ]
+
+def markdown(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Lay a table out, numbers to the right."""
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    times = {
-        label: [run.first(accuracy, "seconds") for run in group] for label, group in groups.items()
-    }
-    for label, group in groups.items():
+    return [*lines, *("| " + " | ".join(row) + " |" for row in rows)]
+
+
+def runs_table(groups: Groups) -> list[str]:
+    """Return what was run, and how it ended."""
+    head = ["method", "workers (steps x batch)", "seeds", "final accuracy, %", "seconds in all"]
+    rows = []
+    for name, group in groups.items():
         last = {key: [float(run.columns[key][-1]) for run in group] for key in group[0].columns}
-        cells = [
-            label,
-            str(len(group)),
-            spread([100 * value for value in last["test_accuracy"]], ".2f"),
-            f"{np.mean(last['seconds']):.4g}",
-            f"{np.mean(last['passes']):.2f}",
-            f"{np.mean(last['paper_epoch']):.2f}",
-            spread(times[label], ".3g"),
+        rows.append(
+            [
+                name,
+                workers(group[0]),
+                str(len(group)),
+                spread([100 * value for value in last["test_accuracy"]], ".1f"),
+                f"{np.mean(last['seconds']):.4g}",
+                f"{np.mean(last['passes']):.2f}",
+                f"{np.mean(last['paper_epoch']):.2f}",
+            ]
+        )
+    return markdown([*head, "passes", "paper's epochs"], rows)
+
+
+def times_table(groups: Groups, accuracy: float) -> list[str]:
+    """Return times to equal accuracy, and how they compare."""
+    others = present(groups)
+    head = ["method", "seconds", "samples", *(f"times as fast as {name}" for name in others)]
+    rows = [
+        [
+            name,
+            spread([run.first(accuracy, "seconds") for run in group], ".3g"),
             spread([run.first(accuracy, "samples") for run in group], ",.0f"),
-            *(ratio(times[name], times[label]) for name in present),
+            *(factor(speedup(groups, name, other, accuracy)) for other in others),
         ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        for name, group in groups.items()
+    ]
+    return markdown(head, rows)
 
 
-def caption(groups: dict[str, list[Run]], data: str) -> str:
+def accuracies_table(groups: Groups, axis: str) -> list[str]:
+    """Return accuracies where the shortest run of all ends, and how they compare."""
+    others, place = present(groups), shared_end(groups, axis)
+    head = ["method", "accuracy, %", *(f"minus {name}" for name in others)]
+    rows = []
+    for name, group in groups.items():
+        own = spread([100 * run.accuracy_at(axis, place) for run in group], ".1f")
+        gains = [
+            "" if other == name else points(accuracy_gain(groups, name, other, axis, place))
+            for other in others
+        ]
+        rows.append([name, own, *gains])
+    return markdown(head, rows)
+
+
+def caption(groups: Groups, data: str) -> str:
     """Say on what, by what and where the numbers were made."""
     summary = next(iter(groups.values()))[0].summary
     images = summary["data"]
     clock = "real seconds" if summary["mode"] == "execute" else "virtual seconds"
+    epochs = "passes over the data" if summary["epoch"] == "pass" else "epochs of the paper's code"
     return (
         f"{summary['problem']} ({summary['parameters']:,} parameters) on {data or images['name']}: "
         f"{images['images']:,} training and {images['test_images']:,} test images; batch "
-        f"{summary['batch']} per worker; topology {summary['topology']}, {clock}, evaluations not "
-        "counted. Mean and standard deviation over seeds. Seconds and samples to an accuracy: the "
-        "first evaluation at or above it."
+        f"{summary['batch']} per worker unless said otherwise; {summary['epochs']} {epochs}; "
+        f"topology {summary['topology']}, {clock}, evaluations not counted. Mean and standard "
+        "deviation over seeds."
     )
 
 
-def picture(groups: dict[str, list[Run]], path: Path) -> None:
-    """Plot accuracy against seconds, samples and paper epochs: mean, least and largest."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, panels = plt.subplots(1, len(AXES), figsize=(5.2 * len(AXES), 4.6), sharey=True)
-    colours = plt.get_cmap("tab20")(np.linspace(0, 1, 20))
-    for panel, (axis, label) in zip(panels, AXES.items(), strict=True):
-        for k, (method, group) in enumerate(groups.items()):
-            place, mean, (least, most) = mean_curve(group, axis)
-            if not np.isfinite(place).all():
-                continue
-            style = "--" if method in REFERENCES else "-"
-            panel.plot(place, mean, style, color=colours[k], label=method, linewidth=1.4)
-            panel.fill_between(place, least, most, color=colours[k], alpha=0.12, linewidth=0)
-        panel.set(xlabel=label, xscale="log" if axis == "seconds" else "linear")
-        panel.grid(alpha=0.25)
-    panels[0].set_ylabel("test accuracy")
-    panels[-1].legend(frameon=False, fontsize=7, loc="lower right")
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+def page(groups: Groups, data: str, accuracy: float, image: str) -> str:
+    """Return the result file."""
+    goal, named = f"{100 * accuracy:.0f} %", f"![accuracy against time and samples]({image})"
+    seconds, samples = (shared_end(groups, axis) for axis in ("seconds", "samples"))
+    told = verdicts(groups, accuracy)
+    lines = [
+        "# Biased local SGD and its baselines",
+        "",
+        caption(groups, data),
+        "",
+        *([*told, ""] if told else []),
+        "Differences are taken seed by seed; *not clear* is one that a t test over the seeds "
+        "(95 %) does not tell from none.",
+        "",
+        *([named, ""] if image else []),
+        "## The runs",
+        "",
+        *runs_table(groups),
+        "",
+        f"## At equal accuracy: the first evaluation at {goal} or above",
+        "",
+        *times_table(groups, accuracy),
+        "",
+        f"## At equal seconds: after {seconds:.3g}, when the first of all runs ends",
+        "",
+        *accuracies_table(groups, "seconds"),
+        "",
+        f"## At equal samples: after {samples:,.0f}",
+        "",
+        *accuracies_table(groups, "samples"),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print the table; write it and the picture."""
+    """Print the page; write it and the picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("sweep", type=Path)
-    parser.add_argument("--out", type=Path, default=None, help="folder for table and picture")
+    parser.add_argument("--out", type=Path, default=None, help="folder for page and picture")
     parser.add_argument("--name", default="nets_baselines", help="of the two files")
     parser.add_argument("--data", default="", help="what the data are called in the caption")
     parser.add_argument("--accuracy", type=float, help="whose times are compared; all reach it")
     arguments = parser.parse_args(argv)
     groups = read_runs(arguments.sweep)
     accuracy = arguments.accuracy or common_accuracy(groups)
-    lines = [caption(groups, arguments.data), "", *table(groups, accuracy)]
-    print("\n".join(lines))
+    image = "" if arguments.out is None else f"{arguments.name}.png"
+    text = page(groups, arguments.data, accuracy, image)
+    print(text)
     if arguments.out is not None:
-        (arguments.out / f"{arguments.name}.md").write_text("\n".join(lines) + "\n")
-        picture(groups, arguments.out / f"{arguments.name}.png")
+        (arguments.out / f"{arguments.name}.md").write_text(text, encoding="utf-8")
+        picture(groups, arguments.out / image, accuracy)
 
 
 if __name__ == "__main__":

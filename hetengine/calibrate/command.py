@@ -10,8 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hetengine.errors import HetengineError, UsageError
-from hetengine.explain import exit_code, explain
+from hetengine.errors import UsageError
+from hetengine.tool import ToolParser, answer
 
 _ABOUT = """\
 Measure the devices and links of a topology on this machine and write them to a topology file.
@@ -38,17 +38,14 @@ def main(words: Sequence[str]) -> int:
     int
         The exit code.
     """
-    try:
+
+    def run() -> None:
         options = _parse(words)
         calibrate(
             options.overrides, options.out, options.passes, force=options.force, quick=options.quick
         )
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 2
-    except HetengineError as error:
-        sys.stderr.write(f"hetengine: {explain(error)}\n")
-        return exit_code(error)
-    return 0
+
+    return answer(run)
 
 
 def calibrate(
@@ -112,18 +109,8 @@ def default_out() -> Path:
     return Path(f"topology_{name}.yaml")
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str):
-        """Raise instead of printing the usage."""
-        raise UsageError(f"calibrate: {message}; see hetengine calibrate --help")
-
-
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(
-        "hetengine calibrate", description=_ABOUT, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = ToolParser("calibrate", _ABOUT)
     parser.add_argument(
         "overrides",
         nargs="*",

@@ -12,6 +12,8 @@ from importlib import metadata
 import numpy as np
 
 from hetengine.calibrate import micro
+from hetengine.calibrate.bystanders import Bystanders
+from hetengine.calibrate.disk import on_disk, with_disk_rates
 from hetengine.calibrate.estimate import copy_cost, dispatch, kernel_cost, pooled, typical
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.calibrate.host import cache_bytes, this_host
@@ -27,6 +29,7 @@ from hetengine.sim.recency import cache_domain
 _PACKAGES = ("hetengine", "numpy", "numba", "scipy", "simpy", "pyopencl", "cupy-cuda13x")
 _FREE_DUPLEX = 0.95
 _CORES = "processor"
+_FEW = 0.02
 
 Say = Callable[[str], None]
 
@@ -37,8 +40,8 @@ class Measured:
 
     Attributes
     ----------
-    launch_seconds, alloc_seconds : dict of str to list of float
-        By device.
+    launch_seconds, alloc_seconds, alloc_page_seconds : dict of str to list of float
+        By device; allocations of `micro.ALLOC_BYTES` and of `micro.PAGE_BYTES`.
     copies : dict of (str, str) to Samples
         By device and direction.
     both_bytes_per_second : dict of str to float
@@ -51,6 +54,7 @@ class Measured:
 
     launch_seconds: dict[str, list[float]] = field(default_factory=dict)
     alloc_seconds: dict[str, list[float]] = field(default_factory=dict)
+    alloc_page_seconds: dict[str, list[float]] = field(default_factory=dict)
     copies: dict[tuple[str, str], Samples] = field(default_factory=dict)
     both_bytes_per_second: dict[str, float] = field(default_factory=dict)
     disk: dict[str, float] = field(default_factory=dict)
@@ -96,13 +100,38 @@ def measure(
     say("links, launches, allocation, disk")
     found = micro_benchmarks(bare)
     bare = _placed(bare, found.on_host)
-    harvest, host = Harvest(domains=domains(bare)), bare.build().host.name
+    harvest = Harvest(domains=domains(bare))
+    disturbed = 0
     for turn in range(passes):
         say(f"probes, pass {turn + 1} of {passes}: {len(probes)} short runs")
-        for _, spans in spans_of(probes, bare):
-            harvest.add(spans, host)
+        disturbed += _train(probes, bare, harvest)
+    runs = passes * len(probes)
+    if disturbed > _FEW * runs:
+        say(
+            f"others used the processor during {disturbed} of {runs} runs, also when repeated; "
+            "calibrate again when the machine has nothing else to do"
+        )
     say("fits")
     return calibrated(bare, harvest, found), found
+
+
+def _train(probes: list[Probe], topology: TopologyConfig, harvest: Harvest) -> int:
+    """Run probes, once more those that others disturbed; return how many they did both times."""
+    host, again = topology.build().host.name, list[Probe]()
+    others = Bystanders()
+    for probe, spans in spans_of(probes, topology):
+        if others.disturb():
+            again.append(probe)
+        else:
+            harvest.add(spans, host)
+        others = Bystanders()
+    disturbed = 0
+    others = Bystanders()
+    for _, spans in spans_of(again, topology):
+        disturbed += others.disturb()
+        harvest.add(spans, host)
+        others = Bystanders()
+    return disturbed
 
 
 def micro_benchmarks(topology: TopologyConfig) -> Measured:
@@ -112,6 +141,7 @@ def micro_benchmarks(topology: TopologyConfig) -> Measured:
     try:
         for device in (machine.host, *machine.accelerators):
             found.launch_seconds[device.name] = micro.launches(machine, device, spans)
+            found.alloc_page_seconds[device.name] = micro.allocations(device, micro.PAGE_BYTES)
             found.alloc_seconds[device.name] = micro.allocations(device)
             if device.facts.get("cores") == "host":
                 found.on_host.add(device.name)
@@ -166,7 +196,9 @@ def calibrated(topology: TopologyConfig, harvest: Harvest, found: Measured) -> T
     intervals: dict[str, list[float]] = {}
     today = datetime.now(UTC).date().isoformat()
     devices = {
-        name: _device(name, device, harvest, found, intervals, today)
+        name: device
+        if device.role == "storage"
+        else _device(name, device, harvest, found, intervals, today)
         for name, device in topology.devices.items()
     }
     host = topology.build().host.name
@@ -179,7 +211,8 @@ def calibrated(topology: TopologyConfig, harvest: Harvest, found: Measured) -> T
     return replace(
         topology,
         devices=devices,
-        links=links,
+        links=with_disk_rates(topology, links, found.disk, today),
+        tiers={name: on_disk(tier, found.disk, today) for name, tier in topology.tiers.items()},
         calibration=Calibration(
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             host=machine.fingerprint,
@@ -208,12 +241,15 @@ def _device(
     intervals[f"devices.{name}.launch_seconds"] = [max(launch - half, 0.0), launch + half]
     alloc, half = typical(found.alloc_seconds[name])
     intervals[f"devices.{name}.alloc_32MiB_seconds"] = [max(alloc - half, 0.0), alloc + half]
+    page = typical(found.alloc_page_seconds[name])[0]
     bandwidth, flops = peaks(kernels)
     return replace(
         device,
         kernels=kernels,
         dispatch=times,
         launch_seconds=launch,
+        alloc_seconds=page,
+        alloc_bytes_per_second=micro.ALLOC_BYTES / (alloc - page) if alloc > page else None,
         bandwidth_bytes_per_second=bandwidth or device.bandwidth_bytes_per_second,
         flops_per_second=flops or device.flops_per_second,
         source=f"hetengine calibrate, {today}",

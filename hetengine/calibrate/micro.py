@@ -18,6 +18,9 @@ from hetengine.machine import Machine
 REPEATS = 12
 COPY_BYTES = (256, 4 << 10, 64 << 10, 512 << 10, 4 << 20, 16 << 20)
 """Sizes of the transfers measured."""
+PAGE_BYTES = 4 << 10
+ALLOC_BYTES = 32 << 20
+"""Sizes of the allocations measured: what one costs by itself, and what its size adds."""
 
 Program = Generator[Any, Any, None]
 
@@ -129,7 +132,7 @@ def launches(machine: Machine, device: Device, spans: list[Span]) -> list[float]
     return [span.end_seconds - span.start_seconds for span in spans]
 
 
-def allocations(device: Device, nbytes: int = 32 << 20) -> list[float]:
+def allocations(device: Device, nbytes: int = ALLOC_BYTES) -> list[float]:
     """Allocate and free; return the seconds of each allocation, zeroing included.
 
     Parameters

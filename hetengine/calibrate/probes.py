@@ -57,8 +57,11 @@ SHAPES = (
     Shape(5_000, 2_000, 0.02),
     Shape(20_000, 5_000, 0.01),
     Shape(40_000, 20_000, 0.003),
+    Shape(8_000, 600),
+    Shape(30_000, 3_000, 0.006),
+    Shape(6_000, 10_000, 0.012),
 )
-"""Shapes that calibration measures: 1.6 to 48 MB in single precision."""
+"""Shapes that calibration measures: 1.6 to 48 MB in single precision, columns of 18 to 60,000."""
 
 QUICK_SHAPES = (Shape(1_000, 40), Shape(1_500, 400, 0.02))
 """Shapes to try calibration out with."""

@@ -60,12 +60,15 @@ def print_tables(console: Console, topology: TopologyConfig, found: Measured) ->
 def _devices(topology: TopologyConfig, found: Measured) -> list[tuple[str, str, str]]:
     rows = []
     for name, device in topology.devices.items():
+        if device.role == "storage":
+            continue
         launch, launch_half = typical(found.launch_seconds[name])
         alloc, alloc_half = typical(found.alloc_seconds[name])
         bandwidth = human_bytes(int(device.bandwidth_bytes_per_second))
         rows += [
             (f"{name}: best rate seen", f"{bandwidth}/s", ""),
             (f"{name}: empty launch", _microseconds(launch), f"± {_microseconds(launch_half)}"),
+            (f"{name}: allocate a page", _microseconds(device.alloc_seconds), ""),
             (f"{name}: allocate 32 MiB", _microseconds(alloc), f"± {_microseconds(alloc_half)}"),
         ]
         for key, seconds in vars(device.dispatch).items():

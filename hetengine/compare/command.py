@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING
 from hetengine.compare.merge import write_merged
 from hetengine.compare.read import read_run
 from hetengine.compare.report import Comparison, Pair, compare
-from hetengine.errors import HetengineError, UsageError
-from hetengine.explain import exit_code, explain
+from hetengine.errors import UsageError
+from hetengine.tool import ToolParser, answer
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,15 +38,12 @@ def main(words: Sequence[str]) -> int:
     int
         The exit code.
     """
-    try:
+
+    def run() -> None:
         options = _parse(words)
         compare_runs(options.a, options.b, options.out)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 2
-    except HetengineError as error:
-        sys.stderr.write(f"hetengine: {explain(error)}\n")
-        return exit_code(error)
-    return 0
+
+    return answer(run)
 
 
 def compare_runs(a: Path, b: Path, out: Path) -> Comparison:
@@ -84,6 +80,10 @@ def compare_runs(a: Path, b: Path, out: Path) -> Comparison:
     console = Console()
     for table in tables(found, f"{left.name} ({left.mode})", f"{right.name} ({right.mode})"):
         console.print(table)
+    for letter, run in (("a", left), ("b", right)):
+        if trust := found.calibration.get(letter):
+            line = f"{run.name}: {trust['status']}, {trust['detail']}"
+            console.out(line, highlight=False)
     for name in ("compare.json", "trace.json"):
         console.out(str(out / name), highlight=False)
     return found
@@ -108,7 +108,7 @@ def tables(found: Comparison, a: str, b: str) -> list[Table]:
     links = _table("seconds of transfers", a, b)
     for pair in found.links[:_ROWS]:
         _add(links, pair)
-    gaps = _table("seconds to a relative gap", a, b)
+    gaps = _table("seconds to a relative gap or test error", a, b)
     for pair in found.time_to_gap:
         _add(gaps, pair)
     return [whole, kernels, links, gaps]
@@ -127,16 +127,8 @@ def _add(table: Table, pair: Pair) -> None:
     table.add_row(pair.name, f"{pair.a:.5f}", f"{pair.b:.5f}", error, counts)
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str):
-        """Raise instead of printing the usage."""
-        raise UsageError(f"compare: {message}; see hetengine compare --help")
-
-
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser("hetengine compare", description=_ABOUT)
+    parser = ToolParser("compare", _ABOUT)
     parser.add_argument("a", type=Path, metavar="A", help="directory of the first run")
     parser.add_argument("b", type=Path, metavar="B", help="directory of the second run")
     parser.add_argument(

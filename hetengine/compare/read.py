@@ -1,4 +1,4 @@
-"""A run as its directory tells it: commands, certificates and summary."""
+"""A run as its directory tells it: commands, certificates or evaluations, and summary."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class RunRecord:
     slices : list of Slice
         Commands in the order of their start.
     gaps : list of (float, float)
-        Seconds and relative gap of each certificate.
+        Seconds and relative gap of each certificate; of a net the test error of each evaluation.
     seconds : float
-        Length of the run on its clock.
+        Length of the run on its clock; of a net, evaluations included.
     mode : str
         ``execute``, ``simulate`` or ``dry``.
     events : list of dict
@@ -79,6 +79,11 @@ class RunRecord:
     mode: str
     events: list[dict[str, Any]]
     summary: dict[str, Any]
+
+    @property
+    def trains_net(self) -> bool:
+        """Whether it is a run of a net."""
+        return "test_images" in self.summary.get("data", {})
 
 
 def read_run(directory: Path) -> RunRecord:
@@ -104,17 +109,26 @@ def read_run(directory: Path) -> RunRecord:
         summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
         with (directory / "metrics.csv").open(newline="", encoding="utf-8") as stream:
             table = list(csv.DictReader(stream))
-        if table and "test_accuracy" in table[0]:
-            raise UsageError(f"compare: {directory} is a run of a net; it compares linear models")
-        rows = [(float(r["seconds"]), float(r["relative_gap"])) for r in table]
         events = trace["traceEvents"]
         name = directory.resolve().name
-        mode, seconds = str(summary["mode"]), float(summary["seconds"])
+        rows, seconds = _progress(table, float(summary["seconds"]))
+        mode = str(summary["mode"])
         return RunRecord(name, slices_of(events), rows, seconds, mode, events, summary)
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"compare: {directory} holds files no run of this version wrote ({error!r})"
         ) from error
+
+
+def _progress(
+    table: list[dict[str, str]], seconds: float
+) -> tuple[list[tuple[float, float]], float]:
+    """Return times with what has been reached by then, and the length of the run."""
+    if not (table and "test_accuracy" in table[0]):
+        return [(float(row["seconds"]), float(row["relative_gap"])) for row in table], seconds
+    rows = [(float(row["seconds"]), 1.0 - float(row["test_accuracy"])) for row in table]
+    # The commands of a trace are stamped by a clock that evaluations do not stop.
+    return rows, max(float(row["clock_seconds"]) for row in table)
 
 
 def slices_of(events: list[dict[str, Any]]) -> list[Slice]:

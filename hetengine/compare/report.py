@@ -9,9 +9,12 @@ from typing import Any
 
 from hetengine.compare.read import RunRecord, Slice
 from hetengine.compare.split import PARTS, split
+from hetengine.errors import UsageError
 
 GAPS = tuple(10.0**-k for k in range(1, 9))
 """Relative gaps whose times are compared."""
+ERRORS = (0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
+"""Test errors of nets whose times are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ class Comparison:
         Sums over all launches of a kernel on a device, and over all copies one way; the largest
         difference first.
     time_to_gap : list of Pair
-        Times at which a relative gap was first certified, where both runs reached it.
+        Times at which a relative gap was first certified, or a net's test error first measured,
+        where both runs reached it.
+    calibration : dict
+        Under ``a`` and ``b``, for a simulated run: ``status`` and ``detail`` of its topology.
     """
 
     a: str
@@ -65,6 +71,7 @@ class Comparison:
     kernels: list[Pair]
     links: list[Pair]
     time_to_gap: list[Pair]
+    calibration: dict[str, dict[str, str]]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -80,7 +87,15 @@ def compare(a: RunRecord, b: RunRecord) -> Comparison:
         Taken as the truth, for instance the real run.
     b : RunRecord
         For instance the simulated one.
+
+    Raises
+    ------
+    UsageError
+        If one is a run of a net and the other is not.
     """
+    if a.trains_net != b.trains_net:
+        net, other = (a.name, b.name) if a.trains_net else (b.name, a.name)
+        raise UsageError(f"compare: {net} is a run of a net and {other} is none; name two alike")
     parts_a, parts_b = split(a.slices, a.seconds), split(b.slices, b.seconds)
     parts = [
         Pair(name, parts_a[name], parts_b[name], _over(parts_b[name] - parts_a[name], a.seconds))
@@ -94,6 +109,11 @@ def compare(a: RunRecord, b: RunRecord) -> Comparison:
         _sums(a, b, lambda s: not s.direction, lambda s: f"{s.device} {s.kernel}"),
         _sums(a, b, lambda s: bool(s.direction), lambda s: f"{s.device} {s.direction}"),
         _times(a, b),
+        {
+            letter: run.summary["calibration"]
+            for letter, run in (("a", a), ("b", b))
+            if "calibration" in run.summary
+        },
     )
 
 
@@ -120,9 +140,10 @@ def _sums(
 
 
 def _times(a: RunRecord, b: RunRecord) -> list[Pair]:
-    pairs = []
-    for gap in GAPS:
+    pairs, net = [], a.trains_net
+    for gap in ERRORS if net else GAPS:
         times = [next((t for t, met in run.gaps if met <= gap), None) for run in (a, b)]
         if times[0] is not None and times[1] is not None:
-            pairs.append(_pair(f"{gap:.0e}", times[0], times[1]))
+            name = f"test error {gap:g}" if net else f"{gap:.0e}"
+            pairs.append(_pair(name, times[0], times[1]))
     return pairs

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 
 from hetengine.compare.read import Slice
 
-PARTS = ("compute", "transfer", "host", "idle")
-"""A kernel runs; else a copy runs; else the host's Python runs; else nothing does."""
+PARTS = ("compute", "transfer", "reconfigure", "host", "idle")
+"""A kernel runs; else a copy; else an FPGA is loaded; else the host's Python runs; else nothing."""
 
 _PYTHON = "python"
+_RECONFIGURE = "reconfigure"
 
 
 def part_of(command: Slice) -> str:
     """Return the part a command belongs to."""
     if command.direction:
         return "transfer"
+    if command.category == _RECONFIGURE:
+        return "reconfigure"
     return "host" if command.variant.partition("/")[0] == _PYTHON else "compute"
 
 

@@ -43,10 +43,10 @@ def preprocess(dataset: Dataset, config: DataConfig) -> Dataset:
                 "set data.tfidf=false or data.layout=sparse"
             )
         idf = inverse_document_frequency(matrices[0])
-        matrices = [_scale_columns(X, idf) for X in matrices]
+        matrices = [scale_columns(X, idf) for X in matrices]
     if config.standardize:
         mean, deviation = column_moments(matrices[0])
-        matrices = [_standardized(X, mean, deviation) for X in matrices]
+        matrices = [standardized(X, mean, deviation) for X in matrices]
     if config.normalize:
         matrices = [unit_rows(X) for X in matrices]
     test = None if dataset.test is None else replace(dataset.test, X=matrices[1])
@@ -133,24 +133,52 @@ def unit_rows(X: Matrix) -> Matrix:
     return _with_values(X, values / np.where(lengths > 0, lengths, 1.0)[rows])
 
 
+def scale_columns(X: Matrix, factor: np.ndarray) -> Matrix:
+    """Multiply each column of a sparse matrix by a factor.
+
+    Parameters
+    ----------
+    X : csr_array, shape (rows, columns)
+        Examples.
+    factor : numpy.ndarray, shape (at least columns,)
+        One per column.
+
+    Returns
+    -------
+    csr_array
+        With the type of X.
+    """
+    return _with_values(X, X.data * factor[X.indices])
+
+
+def standardized(X: Matrix, mean: np.ndarray, deviation: np.ndarray) -> Matrix:
+    """Divide each column by its deviation; centre it first where the matrix is dense.
+
+    Parameters
+    ----------
+    X : numpy.ndarray or csr_array, shape (rows, columns)
+        Examples; a dense one is changed in place.
+    mean, deviation : numpy.ndarray, shape (at least columns,)
+        As from `column_moments`.
+
+    Returns
+    -------
+    numpy.ndarray or csr_array
+        Scaled examples.
+    """
+    if not is_dense(X):
+        return scale_columns(X, 1 / deviation)
+    for block in row_blocks(X):
+        X[block] = (X[block] - mean) / deviation
+    return X
+
+
 def _stored_as(X: Matrix, layout: str) -> Matrix:
     from scipy.sparse import csr_array
 
     if layout == "dense":
         return X if is_dense(X) else X.toarray()
     return csr_array(X) if is_dense(X) else X
-
-
-def _scale_columns(X: Matrix, factor: np.ndarray) -> Matrix:
-    return _with_values(X, X.data * factor[X.indices])
-
-
-def _standardized(X: Matrix, mean: np.ndarray, deviation: np.ndarray) -> Matrix:
-    if not is_dense(X):
-        return _scale_columns(X, 1 / deviation)
-    for block in row_blocks(X):
-        X[block] = (X[block] - mean) / deviation
-    return X
 
 
 def _with_values(X: Matrix, values: np.ndarray) -> Matrix:

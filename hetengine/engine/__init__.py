@@ -1,4 +1,4 @@
-"""One run from a config to a result; linear models and nets each have a module of their own."""
+"""One run from a config to a result; linear models, nets and paths have modules of their own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from hetengine.families import trains_net
 from hetengine.net_result import NetResult
 from hetengine.record.recorder import Recorder
 from hetengine.result import Result
+from hetengine.tuning.result import PathResult
 
 
-def run(config: RunConfig, recorder: Recorder) -> Result | NetResult:
+def run(config: RunConfig, recorder: Recorder) -> Result | NetResult | PathResult:
     """Train one model as configured.
 
     Parameters
@@ -22,8 +23,8 @@ def run(config: RunConfig, recorder: Recorder) -> Result | NetResult:
 
     Returns
     -------
-    Result or NetResult
-        Model and history.
+    Result or NetResult or PathResult
+        Model or models, and history.
 
     Raises
     ------
@@ -34,4 +35,12 @@ def run(config: RunConfig, recorder: Recorder) -> Result | NetResult:
         from hetengine.engine import net
 
         return net.run(config, recorder)
+    if config.cv is not None:
+        from hetengine.tuning import cross_validation
+
+        return cross_validation.run(config, recorder)
+    if config.path is not None:
+        from hetengine.tuning import path
+
+        return path.run(config, recorder)
     return linear.run(config, recorder)

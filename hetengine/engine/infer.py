@@ -19,17 +19,14 @@ from hetengine.topology import DeviceSpec
 _BATCH = 64
 
 
-def probabilities(
+def logits(
     model: Model,
     parameters: np.ndarray,
     statistics: np.ndarray,
     normalise: Normalise,
     images: Any,
 ) -> np.ndarray:
-    """Return the softmax of a net's logits.
-
-    A net's programs measure the loss of a given label, which is minus the logarithm of its
-    probability: every image is measured once with each label.
+    """Return what a net makes of images, each of which it sees once.
 
     Parameters
     ----------
@@ -44,8 +41,8 @@ def probabilities(
 
     Returns
     -------
-    ndarray, shape (N, classes), float64
-        One row per image.
+    ndarray, shape (N, classes)
+        One row per image, of the parameters' type.
 
     Raises
     ------
@@ -57,17 +54,17 @@ def probabilities(
     if pixels[0].size != np.prod(size) or (len(size) == 3 and pixels.shape[1:] != size):
         raise DataError(f"images of {pixels.shape[1:]}, but {model.name} takes {size}")
     pixels = pixels.reshape(len(pixels), *size)
-    losses = np.empty((len(pixels), model.classes))
+    found = np.empty((len(pixels), model.classes), parameters.dtype)
     with _opened() as host:
         placed = model.place(host, _BATCH, parameters.dtype, pixels.dtype, normalise, slots=1)
         placed.parameters.array[:] = parameters
         placed.statistics.array[: statistics.size] = statistics
+        placed.slots[0].labels.array[:] = -1
         for first in range(0, len(pixels), _BATCH):
-            part = slice(first, min(first + _BATCH, len(pixels)))
-            losses[part] = _measure(host, placed, pixels[part], model.classes)
+            part = pixels[first : first + _BATCH]
+            found[first : first + len(part)] = _evaluate(host, placed, part)
         placed.free()
-    chances = np.exp(losses.min(axis=1, keepdims=True) - losses)
-    return chances / chances.sum(axis=1, keepdims=True)
+    return found
 
 
 @contextmanager
@@ -79,14 +76,9 @@ def _opened() -> Iterator[Device]:
         device.close()
 
 
-def _measure(host: Device, placed: Placed, pixels: np.ndarray, classes: int) -> np.ndarray:
-    """Return the loss of each image with each label, shape (count, classes)."""
-    slot, program, count = placed.slots[0], placed.evaluate[0], len(pixels)
-    slot.pixels.array[:count] = pixels
-    slot.labels.array[:] = -1
-    losses = np.empty((count, classes))
-    for label in range(classes):
-        slot.labels.array[:count] = label
-        host.clock.run(host.launch(program, program.buffers, program.work))
-        losses[:, label] = slot.losses.array[:count]
-    return losses
+def _evaluate(host: Device, placed: Placed, pixels: np.ndarray) -> np.ndarray:
+    """Return the logits of at most a batch, shape (count, classes)."""
+    program, count = placed.evaluate[0], len(pixels)
+    placed.slots[0].pixels.array[:count] = pixels
+    host.clock.run(host.launch(program, program.buffers, program.work))
+    return placed.logits.array.reshape(placed.batch, -1)[:count]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from hetengine.clock import Clock
 from hetengine.config import RunConfig
 from hetengine.data.config import GENERATORS, SHAPE
 from hetengine.data.dataset import Dataset, is_dense
@@ -22,12 +25,14 @@ from hetengine.machine import Machine, open_machine, with_capacities
 from hetengine.problems import CoordinateProblem, make_problem, make_shape_problem
 from hetengine.problems.config import CLASSIFICATION
 from hetengine.problems.matrix import Columns, RowMatrix, StoredColumns
+from hetengine.record.devices import describe, tell_idle_events
 from hetengine.record.monitor import Monitor
 from hetengine.record.recorder import Recorder
 from hetengine.record.summary import summarise
 from hetengine.result import Result
 from hetengine.score import score_on
 from hetengine.solvers.duhl import Duhl
+from hetengine.solvers.outcome import Monitor as Receiver
 from hetengine.solvers.outcome import Outcome, StopRule
 from hetengine.solvers.requirements import check_machine
 from hetengine.solvers.resident import Resident
@@ -70,8 +75,8 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
             dataset = load_dataset(source, np.dtype(config.precision), config.seed)
     with phase(recorder, "problem"):
         rows = by_row(config, stored=dataset is not None and hasattr(dataset.X, "stored_columns"))
-        config = _resolved(config, rows, recorder)
-        make = _shape if dry else _problem
+        config = resolved(config, rows, recorder)
+        make = _shape if dry else build_problem
         problem, labels = make(config, dataset, rows)
     outcome, seconds = _train(config, problem, recorder)
     if rows and dataset is not None and np.isinf(outcome.certificate.gap):
@@ -89,11 +94,75 @@ def _train(
     config: RunConfig, problem: CoordinateProblem, recorder: Recorder
 ) -> tuple[Outcome, float]:
     """Open the machine, train, and close it; return the outcome and the seconds on its clock."""
+
+    def watch(clock: Clock, recorder: Recorder) -> Monitor:
+        return Monitor(clock, recorder, config.precision)
+
+    with ready(config, problem, recorder, watch) as bench:
+        clock = bench.machine.clock
+        outcome = clock.run(clock.process(bench.solver.train()))
+        assert isinstance(outcome, Outcome)
+        return outcome, bench.monitor.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A machine with a solver that is ready to train on it.
+
+    Attributes
+    ----------
+    machine : Machine
+        Open.
+    solver : Resident or Duhl
+        Its kernels are built.
+    monitor : Timer
+        Counts time, and hears of certificates.
+    """
+
+    machine: Machine
+    solver: Resident | Duhl
+    monitor: Timer
+
+
+class Timer(Receiver, Protocol):
+    """Hears what a solver has to say, and counts time."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds on the run's clock since `start`."""
+        ...
+
+    def start(self) -> None:
+        """Count time from now on."""
+        ...
+
+
+@contextmanager
+def ready(
+    config: RunConfig,
+    problem: CoordinateProblem,
+    recorder: Recorder,
+    watch: Callable[[Clock, Recorder], Timer],
+) -> Iterator[Bench]:
+    """Open the machine, build the solver, start the clock; close the machine at the end.
+
+    Parameters
+    ----------
+    config : RunConfig
+        With its selection resolved.
+    problem : CoordinateProblem
+        What is solved first.
+    recorder : Recorder
+        Receives spans, rows and messages.
+    watch : callable
+        Makes what hears of certificates.
+    """
     topology = config.topology.build()
     topology = with_capacities(topology, problem.columns.nbytes, config.memory_fraction)
     machine = open_machine(topology, config.mode.name, recorder.observe, recorder.sample)
     try:
-        monitor = Monitor(machine.clock, recorder, config.precision)
+        tell_idle_events(machine, recorder)
+        monitor = watch(machine.clock, recorder)
         solver = _solver(config, problem, machine, monitor)
         with phase(recorder, "compile"):
             machine.clock.run(machine.clock.process(solver.prepare()))
@@ -102,15 +171,14 @@ def _train(
         # A product of two vectors on all cores waits for those that a device's thread keeps busy:
         # tens of milliseconds for what takes five microseconds on one.
         with threadpool_limits(1, "blas"):
-            outcome = machine.clock.run(machine.clock.process(solver.train()))
-        assert isinstance(outcome, Outcome)
-        return outcome, monitor.seconds
+            yield Bench(machine, solver, monitor)
+        recorder.devices = describe(machine)
     finally:
         machine.close()
 
 
 def _solver(
-    config: RunConfig, problem: CoordinateProblem, machine: Machine, monitor: Monitor
+    config: RunConfig, problem: CoordinateProblem, machine: Machine, monitor: Receiver
 ) -> Resident | Duhl:
     settings, stop = linear_parts(config).solver, _stop_rule(config)
     if isinstance(problem.columns, RowMatrix):
@@ -139,8 +207,18 @@ def by_row(config: RunConfig, stored: bool = False) -> bool:
     return trains_by_row(selection, topology, config.memory_fraction, stored)
 
 
-def _resolved(config: RunConfig, by_row: bool, recorder: Recorder) -> RunConfig:
-    """Return the config with ``selection=auto`` decided, and say what it became."""
+def resolved(config: RunConfig, by_row: bool, recorder: Recorder) -> RunConfig:
+    """Return the config with ``selection=auto`` decided, and say what it became.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Of a linear model.
+    by_row : bool
+        Whether the run passes over rows on the host.
+    recorder : Recorder
+        Hears of the choice.
+    """
     settings = linear_parts(config).solver
     if settings.selection != "auto":
         return config
@@ -152,9 +230,26 @@ def _resolved(config: RunConfig, by_row: bool, recorder: Recorder) -> RunConfig:
 Labels = tuple[float, float] | None
 
 
-def _problem(
+def build_problem(
     config: RunConfig, dataset: Dataset | None, by_row: bool
 ) -> tuple[CoordinateProblem, Labels]:
+    """Return the problem that a config names over some examples.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Of a linear model.
+    dataset : Dataset
+        Examples.
+    by_row : bool
+        Whether the data stay as they lie by row.
+
+    Returns
+    -------
+    CoordinateProblem
+    tuple of float, or None
+        For classifiers, the labels of the negative and the positive class.
+    """
     assert dataset is not None
     wanted = linear_parts(config).problem
     y, labels = dataset.y, None

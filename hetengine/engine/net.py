@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -13,11 +14,15 @@ from hetengine.config import RunConfig
 from hetengine.data.images.dataset import ImageData
 from hetengine.data.images.load import load_images
 from hetengine.engine.phases import phase
+from hetengine.errors import UsageError
 from hetengine.families import net_parts
 from hetengine.machine import open_machine
 from hetengine.net_result import NetResult
 from hetengine.nets.factory import make_model
 from hetengine.nets.model import Model
+from hetengine.record.checkpoint import Checkpoint, refuse_other
+from hetengine.record.devices import describe, tell_idle_events
+from hetengine.record.metrics import NetRow
 from hetengine.record.net_monitor import NetMonitor
 from hetengine.record.net_summary import summarise_net
 from hetengine.record.recorder import Recorder
@@ -32,6 +37,7 @@ def run(
     recorder: Recorder,
     data: ImageData | None = None,
     model: Model | None = None,
+    before: Checkpoint | None = None,
 ) -> NetResult:
     """Train one net as configured.
 
@@ -45,6 +51,8 @@ def run(
         Images already in memory; by default those the config names.
     model : Model, optional
         A net already made; by default the one the config names.
+    before : Checkpoint, optional
+        Where to go on; by default from initial parameters.
 
     Returns
     -------
@@ -58,15 +66,29 @@ def run(
     """
     begun = time.perf_counter()
     parts = net_parts(config)
+    _check_checkpoints(config, recorder, before)
     if data is None:
         with phase(recorder, "load"):
             data = load_images(parts.data)
     if model is None:
         with phase(recorder, "problem"):
             model = make_model(parts.problem, data.shape, data.classes)
-    outcome, members = _train(config, model, data, recorder)
+    outcome, members = _train(config, model, data, recorder, before)
     summary = summarise_net(config, model, data, members, outcome, recorder)
+    if before is not None:
+        summary["resumed_at_round"] = before.state.rounds
     summary["wall_seconds"] = time.perf_counter() - begun
+    return _result(config, model, data, outcome, recorder.rows, summary)
+
+
+def _result(
+    config: RunConfig,
+    model: Model,
+    data: ImageData,
+    outcome: Outcome,
+    rows: list[NetRow],
+    summary: dict[str, Any],
+) -> NetResult:
     nothing, dry = float("nan"), config.mode.name == "dry"
     return NetResult(
         model=model,
@@ -80,21 +102,26 @@ def run(
         error=outcome.error,
         rounds=outcome.rounds,
         seconds=summary["seconds"],
-        target_accuracy=parts.solver.target_accuracy,
-        metrics=recorder.rows,
+        target_accuracy=net_parts(config).solver.target_accuracy,
+        metrics=rows,
         summary=summary,
     )
 
 
 def _train(
-    config: RunConfig, model: Model, data: ImageData, recorder: Recorder
+    config: RunConfig,
+    model: Model,
+    data: ImageData,
+    recorder: Recorder,
+    before: Checkpoint | None,
 ) -> tuple[Outcome, Sequence[Member]]:
     """Open the machine, train, and close it."""
     topology = config.topology.build()
     _tell_unused(topology, recorder)
     machine = open_machine(topology, config.mode.name, recorder.observe, recorder.sample)
     try:
-        monitor = NetMonitor(machine.clock, recorder)
+        tell_idle_events(machine, recorder)
+        monitor = NetMonitor(machine.clock, recorder, config, before)
         solver = LocalSgd(
             model,
             data,
@@ -104,6 +131,7 @@ def _train(
             config.seed,
             monitor,
             np.dtype(config.precision),
+            None if before is None else before.state,
         )
         with phase(recorder, "compile"):
             machine.clock.run(machine.clock.process(solver.prepare()))
@@ -113,9 +141,26 @@ def _train(
         with threadpool_limits(1, "blas"):
             outcome = machine.clock.run(machine.clock.process(solver.train()))
         assert isinstance(outcome, Outcome)
+        if net_parts(config).solver.saves:
+            monitor.checkpoint(outcome.state)
+        recorder.devices = describe(machine)
         return outcome, solver.crew.members
     finally:
         machine.close()
+
+
+def _check_checkpoints(config: RunConfig, recorder: Recorder, before: Checkpoint | None) -> None:
+    """Refuse checkpoints that have no place or no content, or would take another run's place."""
+    if net_parts(config).solver.saves:
+        if config.mode.name == "dry":
+            raise UsageError("mode=dry has nothing to save; leave solver.checkpoint_* out")
+        if recorder.directory is None:
+            raise UsageError(
+                "checkpoints need a place: leave solver.checkpoint_* out, or use hetengine.run "
+                "with hydra.run.dir=DIR"
+            )
+    if recorder.directory is not None and (before is None or before.place != recorder.directory):
+        refuse_other(recorder.directory)
 
 
 def _tell_unused(topology: Topology, recorder: Recorder) -> None:

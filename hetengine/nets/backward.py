@@ -20,6 +20,7 @@ from hetengine.nets.graph import (
     Graph,
     MaxPooling,
     Operation,
+    Raising,
     Split,
     Sum,
     Tensor,
@@ -68,6 +69,8 @@ class Backward(Emitter):
                 return
             case Split() | MaxPooling() | AveragePooling() | Flattening():
                 self._rearranged(operation)
+            case Raising():
+                self._raising(operation)
         self._end(operation.z)
 
     def _target(self, tensor: Tensor) -> tuple[Buffer, int]:
@@ -121,6 +124,18 @@ class Backward(Emitter):
             int(dense.relu),
             target,
         )
+
+    def _raising(self, operation: Raising) -> None:
+        x, dz = operation.x, self._gradients[operation.z]
+        dx, target = self._target(x)
+        extents = (self.batch, *operation.z.shape)
+        if target == _WRITE:
+            self.emit(kernels.net_flatten, dz, dx, *extents)
+        elif target == _ADD:
+            part = self.storage.borrow(x)
+            self.emit(kernels.net_flatten, dz, part, *extents)
+            self.emit(kernels.net_add, part, dx, self.storage.size(x), _ADD)
+            self.storage.give_back(x, part)
 
     def _rearranged(self, operation: Split | MaxPooling | AveragePooling | Flattening) -> None:
         x, dz = operation.x, self._gradients[operation.z]

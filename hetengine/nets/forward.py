@@ -14,6 +14,7 @@ from hetengine.nets.graph import (
     Graph,
     MaxPooling,
     Operation,
+    Raising,
     Split,
     Sum,
 )
@@ -51,6 +52,9 @@ class Forward(Emitter):
                 self.emit(kernels.net_average_pool, values[x], values[z], self.batch, *x.shape)
             case Flattening(x=x, z=z):
                 self.emit(kernels.net_flatten, values[x], values[z], self.batch, *x.shape)
+            case Raising(x=x, z=z):
+                args = (values[x], values[z], self.batch, *z.shape, 1)
+                self.emit(kernels.net_flatten_back, *args)
             case Dense():
                 self._dense(operation)
             case Clip(x=x, z=z):

@@ -170,6 +170,14 @@ class Flattening:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Raising:
+    """Features ``x`` as the channels of images ``z`` of one pixel."""
+
+    x: Tensor
+    z: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Dense:
     """``z = relu(x weight^T + bias)`` on features."""
 
@@ -197,7 +205,7 @@ class Sum:
     z: Tensor
 
 
-Operation = Affine | Split | MaxPooling | AveragePooling | Flattening | Dense | Clip | Sum
+Operation = Affine | Split | MaxPooling | AveragePooling | Flattening | Raising | Dense | Clip | Sum
 
 
 @dataclass(frozen=True, slots=True, eq=False)

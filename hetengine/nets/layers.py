@@ -62,7 +62,7 @@ class Conv:
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """Batch norm over images (Ioffe & Szegedy 2015).
+    """Batch norm per channel of images, or per feature (Ioffe & Szegedy 2015).
 
     Attributes
     ----------

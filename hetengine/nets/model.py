@@ -141,6 +141,11 @@ class Placed(Protocol):
         ...
 
     @property
+    def logits(self) -> Buffer:
+        """Logits of the last batch evaluated, shape (batch * classes,), sample after sample."""
+        ...
+
+    @property
     def slots(self) -> tuple[Slot, ...]:
         """Staging, so that the next batch travels while one is computed."""
         ...
@@ -157,7 +162,7 @@ class Placed(Protocol):
 
     @property
     def evaluate(self) -> tuple[Program, ...]:
-        """Forward in evaluation mode per slot: losses and hits, running statistics used."""
+        """Forward in evaluation mode per slot: logits, losses and hits; running statistics used."""
         ...
 
     @property

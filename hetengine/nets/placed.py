@@ -97,6 +97,7 @@ class PlacedNet:
         )
         self._norm = alloc("normalisation", 2 * len(normalise.mean))
         self._activations = self._allocate_activations()
+        self.logits = self._activations.values[self._plan.graph.logits]
         self._dlogits = self._storage.tensor("gradient of logits", self._plan.graph.logits)
         self.slots = tuple(self._slot(pixel_dtype) for _ in range(slots))
         self.ready = (self._launch_constants(pixel_dtype, normalise),)
@@ -206,5 +207,5 @@ class PlacedNet:
     def _loss(self, slot: Slot) -> Step:
         logits = self._plan.graph.logits
         tensors = (slot.labels, slot.weights, slot.losses, slot.hits, self._dlogits)
-        args = (self._activations.values[logits], *tensors, self.batch, logits.shape[0])
+        args = (self.logits, *tensors, self.batch, logits.shape[0])
         return kernels.step(self.device, kernels.net_cross_entropy, *args)

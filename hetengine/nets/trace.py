@@ -23,6 +23,7 @@ from hetengine.nets.graph import (
     Graph,
     MaxPooling,
     Operation,
+    Raising,
     Split,
     Sum,
     Tensor,
@@ -222,13 +223,21 @@ class Tracer:
             self._operations.append(Split(x, self._splits[x]))
         return self._splits[x]
 
-    def _norm(self, value: _Value, layer: Norm) -> _WaitingAffine:
+    def _norm(self, value: _Value, layer: Norm) -> _Value:
         match value:
             case _WaitingAffine(main=Branch(norm=None, bias=None) as branch, residual=None):
-                pass
-            case _:
-                x = self._image(value, layer)
-                branch = Branch(x, _image_shape(x.shape))
+                return self._normed(branch, layer)
+        x = self._tensor(value)
+        if x.image:
+            return self._normed(Branch(x, _image_shape(x.shape)), layer)
+        raised = Tensor((*x.shape, 1, 1), x.trained)
+        self._operations.append(Raising(x, raised))
+        normed = self._normed(Branch(raised, _image_shape(raised.shape)), layer)
+        z = Tensor(x.shape, trained=True)
+        self._operations.append(Flattening(self._affine(normed, relu=False), z))
+        return z
+
+    def _normed(self, branch: Branch, layer: Norm) -> _WaitingAffine:
         name, channels = self._name("norm"), branch.shape[0]
         norm = BatchNorm(
             self.parameters.add(f"{name}.gamma", (channels,), zeros if layer.zero else ones),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,23 +16,26 @@ from rich.table import Table
 from rich.text import Text
 
 from hetengine.errors import UsageError
-from hetengine.families import trains_net
+from hetengine.tool import ToolParser, answer
 
 if TYPE_CHECKING:
+    from hetengine.config import RunConfig
     from hetengine.plan.predict import Prediction
+    from hetengine.plan.report import Plan
 
-USAGE = """hetengine plan [--execute] [KEY=VALUE ...]: simulate placements and rank them.
+_ABOUT = """\
+Simulate placements and rank them by the predicted time to the relative gap tol=...
 
 Every key with several values (key=a,b) spans the placements; without any, the plan tries selection
-policies, inner epochs and, where there are several accelerators, each alone and all of them.
-They are ranked by the predicted time to the relative gap tol=...
-
---execute   run the best placement for real
+policies, inner epochs and, where there are several accelerators, each alone and all of them. Writes
+ranking.csv and plan.json to --out; with --execute the best placement is run for real, into the
+folder best of the same directory, and its time is set against the prediction.
 
   hetengine plan data=adult topology=cpu_limited
   hetengine plan problem=lasso memory_fraction=0.1,0.25,0.5 solver.selection=gap,sequential,host
   hetengine plan topology=dgx_16 'topology.use=[card0],[card0,card1]' --execute
 """
+_BEST = "best"
 
 
 def main(words: Sequence[str]) -> int:
@@ -44,34 +52,68 @@ def main(words: Sequence[str]) -> int:
         0 if a placement reaches the target gap, 3 if none does, 2 for wrong use; with ``--execute``
         that of the run.
     """
-    if "--help" in words or "-h" in words:
-        sys.stdout.write(USAGE)
-        return 0
-    flags = [word for word in words if word.startswith("-")]
-    overrides = [word for word in words if not word.startswith("-")]
-    unknown = [flag for flag in flags if flag != "--execute"]
-    if unknown:
-        sys.stderr.write(
-            f"hetengine: plan: unknown flag {unknown[0]}; allowed: --execute, --help\n"
-        )
-        return UsageError.exit_code
-    try:
-        return _plan(overrides, execute=bool(flags))
-    except Exception as error:
-        from hetengine.explain import exit_code, explain
 
-        sys.stderr.write(f"hetengine: {explain(error)}\n")
-        return exit_code(error)
+    def run() -> int:
+        options = _parse(words)
+        out = default_out() if options.out is None else options.out
+        return _plan(options.overrides, out, execute=options.execute)
+
+    return answer(run)
 
 
-def _plan(overrides: list[str], *, execute: bool) -> int:
+def default_out() -> Path:
+    """Return a directory named after the present time, as runs have them."""
+    return Path(f"plans/{datetime.now():%Y-%m-%d/%H-%M-%S-%f}")
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    parser = ToolParser("plan", _ABOUT)
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="as for a run; mode is the plan's"
+    )
+    parser.add_argument("--execute", action="store_true", help="run the best placement for real")
+    parser.add_argument("--out", type=Path, help="directory (default: plans/DATE/TIME)")
+    return parser.parse_intermixed_args(list(words))
+
+
+def _plan(overrides: list[str], out: Path, *, execute: bool) -> int:
     from hetengine import cli
     from hetengine.api import compose
     from hetengine.plan.candidates import combine, default_axes, split
     from hetengine.plan.predict import predict
+    from hetengine.plan.report import Plan, claim, write_plan
+    from hetengine.record.trust import trust
 
     fixed, axes = split(overrides)
     config = compose([*fixed, "mode=simulate"])
+    _check(config)
+    candidates = combine(axes or default_axes(fixed, config))
+    claim(out)
+    count = iter(range(1, len(candidates) + 1))
+
+    def tell(prediction: Prediction) -> None:
+        words = " ".join(prediction.candidate)
+        sys.stderr.write(f"{next(count)}/{len(candidates)} {words}: {prediction.status}\n")
+
+    ranked = predict(fixed, candidates, tell)
+    calibration = trust(config)["calibration"]
+    plan = Plan(tuple(fixed), config.topology.name, config.tol, calibration, tuple(ranked))
+    files = write_plan(out, plan)
+    _print(plan, files)
+    if not ranked[0].reached:
+        sys.stderr.write(
+            "hetengine: no placement reaches the target gap; raise tol or max_rounds\n"
+        )
+        return cli.NOT_CONVERGED
+    chosen = [*fixed, *ranked[0].candidate]
+    sys.stdout.write(f"best: hetengine {' '.join(chosen)}\n")
+    return _execute(plan, chosen, out) if execute else 0
+
+
+def _check(config: RunConfig) -> None:
+    """Refuse what has no time to a gap."""
+    from hetengine.families import trains_net
+
     if trains_net(config):
         raise UsageError(
             f"plan: ranks placements by the duality gap, and problem={config.problem.name} is a "
@@ -82,32 +124,38 @@ def _plan(overrides: list[str], *, execute: bool) -> int:
             "plan: data=shape has no values, so nothing converges; name data or a generator, or "
             "use mode=dry for times alone"
         )
-    candidates = combine(axes or default_axes(fixed, config))
-    count = iter(range(1, len(candidates) + 1))
 
-    def tell(prediction: Prediction) -> None:
-        words = " ".join(prediction.candidate)
-        sys.stderr.write(f"{next(count)}/{len(candidates)} {words}: {prediction.status}\n")
 
-    ranked = predict(fixed, candidates, tell)
-    Console().print(_table(ranked))
-    for each in ranked:
+def _execute(plan: Plan, chosen: list[str], out: Path) -> int:
+    """Run the best placement for real and set its time against the prediction."""
+    from hetengine import cli
+    from hetengine.plan.report import Measured, write_plan
+
+    folder = out / _BEST
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    code = cli.main([*chosen, "mode=execute", f"hydra.run.dir='{quoted}'"])
+    if not (folder / "summary.json").is_file():
+        return code
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    measured = Measured(
+        str(folder), summary["status"], plan.ranked[0].seconds, float(summary["seconds"])
+    )
+    write_plan(out, replace(plan, measured=measured))
+    sys.stdout.write(f"{measured.line()}\n")
+    return code
+
+
+def _print(plan: Plan, files: Sequence[Path]) -> None:
+    """Print the ranking, why placements cannot run, and how far to trust it."""
+    console = Console()
+    console.print(_table(plan.ranked))
+    for each in plan.ranked:
         if each.reason:
             sys.stdout.write(f"{' '.join(map(_short, each.candidate))}: {each.reason}\n")
-    if config.topology.calibration is None:
-        sys.stdout.write(
-            f"UNCALIBRATED: topology {config.topology.name} states rates that nobody measured "
-            "here; the ranks are no better than they\n"
-        )
-    best = ranked[0]
-    if not best.reached:
-        sys.stderr.write(
-            "hetengine: no placement reaches the target gap; raise tol or max_rounds\n"
-        )
-        return cli.NOT_CONVERGED
-    chosen = [*fixed, *best.candidate]
-    sys.stdout.write(f"best: hetengine {' '.join(chosen)}\n")
-    return cli.main([*chosen, "mode=execute"]) if execute else 0
+    status, detail = plan.calibration["status"], plan.calibration["detail"]
+    sys.stdout.write(f"{status}: topology {plan.topology}, {detail}\n")
+    for file in files:
+        console.out(str(file), highlight=False)
 
 
 def _short(word: str) -> str:

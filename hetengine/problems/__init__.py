@@ -17,6 +17,7 @@ from hetengine.problems.matrix import (
 )
 from hetengine.problems.problem import CoordinateProblem
 from hetengine.problems.screening import safe_to_drop
+from hetengine.problems.strength import at_strength
 from hetengine.problems.terms import (
     coordinate_update,
     term_conjugate,
@@ -34,6 +35,7 @@ __all__ = [
     "ProblemConfig",
     "ShapeColumns",
     "SparseColumns",
+    "at_strength",
     "certify",
     "columns_of",
     "coordinate_update",

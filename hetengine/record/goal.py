@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Protocol
 
-from hetengine.record.metrics import MetricsRow, NetRow, Row
+from hetengine.record.metrics import MetricsRow, NetRow, PathRow, Row
 from hetengine.solvers.local_sgd.config import LocalSgdConfig
 
 if TYPE_CHECKING:
@@ -67,9 +67,35 @@ class EpochGoal:
         return min(1.0, (row.paper_epoch if self._paper else row.passes) / self._epochs)
 
 
+class PathGoal:
+    """All points of a path and, in cross-validation, of every fold.
+
+    Parameters
+    ----------
+    points : int
+        Of the path.
+    folds : int
+        Parts that are held out in turn; 0 for none.
+    """
+
+    def __init__(self, points: int, folds: int) -> None:
+        self._points = points
+        self._folds = folds
+
+    def fraction_done(self, row: Row) -> float:
+        """Return the share of the points."""
+        assert isinstance(row, PathRow)
+        done = row.fold * self._points + row.point
+        return min(1.0, done / (self._points * (self._folds + 1)))
+
+
 def goal_of(config: RunConfig) -> Goal:
     """Return what a configured run is after."""
-    solver = config.solver
+    solver, path = config.solver, config.path
+    if path is not None:
+        given = path.lams if path.Cs is None else path.Cs
+        points = path.points if given is None else len(given)
+        return PathGoal(points, 0 if config.cv is None else config.cv.folds)
     if isinstance(solver, LocalSgdConfig):
         return EpochGoal(solver.epochs, solver.epoch == "paper", solver.target_accuracy)
     return GapGoal(config.tol)

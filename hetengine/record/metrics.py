@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TextIO
 
+from hetengine.tuning.rows import PathRow
+
 
 @dataclass(frozen=True, slots=True)
 class MetricsRow:
@@ -99,8 +101,8 @@ class NetRow:
     clock_seconds: float = 0.0
 
 
-Row = MetricsRow | NetRow
-"""A row of ``metrics.csv``."""
+Row = MetricsRow | NetRow | PathRow
+"""A row of ``metrics.csv`` or ``path.csv``."""
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(MetricsRow))
 """Header of ``metrics.csv`` of a linear model."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, TextIO
 
 from hetengine.record.goal import Goal
-from hetengine.record.metrics import MetricsRow, Row
+from hetengine.record.metrics import MetricsRow, PathRow, Row
 
 PLAIN_SECONDS = 0.5
 """Least wall time between two plain lines."""
@@ -136,6 +136,8 @@ def describe(row: Row) -> str:
             f"relative gap {row.relative_gap:.2e}  resident {row.resident_columns}  "
             f"swapped {row.swapped_columns}  up {human_bytes(row.bytes_host_to_device)}"
         )
+    if isinstance(row, PathRow):
+        return row.describe()
     return (
         f"round {row.round}  {row.seconds:.2f} s  epoch {row.paper_epoch:.4g}  "
         f"passes {row.passes:.4g}  training loss {row.train_loss:.4f}  "

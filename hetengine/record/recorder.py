@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hetengine.device import Span
@@ -19,9 +20,13 @@ class Recorder:
     ----------
     progress : Progress, optional
         Where rows and messages are shown; nowhere by default.
+    directory : pathlib.Path, optional
+        Of the run, already claimed, for what is written before its end.
 
     Attributes
     ----------
+    directory : pathlib.Path or None
+        As given.
     spans : list of Span
         Commands in the order they were observed.
     rows : list of MetricsRow or NetRow
@@ -34,9 +39,14 @@ class Recorder:
         Bytes copied away from and back to the host.
     bytes_read : int
         Bytes read from disk.
+    preparation_seconds : float
+        What had passed on the run's clock when it began: opening, allocating, first launches.
+    devices : dict
+        What is known about the devices at the end; see `hetengine.record.devices.describe`.
     """
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    def __init__(self, progress: Progress | None = None, directory: Path | None = None) -> None:
+        self.directory = directory
         self.progress = Silent() if progress is None else progress
         self.spans: list[Span] = []
         self.rows: list[Any] = []
@@ -45,6 +55,8 @@ class Recorder:
         self.bytes_up = 0
         self.bytes_down = 0
         self.bytes_read = 0
+        self.preparation_seconds = 0.0
+        self.devices: dict[str, Any] = {}
         self._phases: dict[str, float] = {}
         self._origin_seconds = 0.0
         self._lock = threading.Lock()
@@ -63,7 +75,7 @@ class Recorder:
             self.spans.clear()
             self.samples = [replace(each, seconds=0.0) for each in _latest(self.samples)]
             self.bytes_up = self.bytes_down = self.bytes_read = 0
-            self._origin_seconds = origin_seconds
+            self._origin_seconds = self.preparation_seconds = origin_seconds
 
     def observe(self, span: Span) -> None:
         """Add a span; safe from any thread."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,17 +11,21 @@ from typing import TYPE_CHECKING, Any
 from hetengine.net_result import NetResult
 from hetengine.record.progress import human_bytes
 from hetengine.result import Result
+from hetengine.tuning.result import PathResult
+from hetengine.tuning.table import path_lines, points_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
-def closing_lines(result: Result | NetResult) -> list[tuple[str, str]]:
+def closing_lines(result: Result | NetResult | PathResult) -> list[tuple[str, str]]:
     """Return the entries of the closing table: what, and its value."""
     summary: Mapping[str, Any] = result.summary
     mode = summary.get("mode", "execute")
     clock = "wall clock" if mode == "execute" else "virtual clock"
-    if isinstance(result, NetResult):
+    if isinstance(result, PathResult):
+        lines = path_lines(result)
+    elif isinstance(result, NetResult):
         lines = _net_lines(result, summary)
     else:
         lines = _linear_lines(result, summary)
@@ -30,6 +35,9 @@ def closing_lines(result: Result | NetResult) -> list[tuple[str, str]]:
     ]
     if (trust := summary.get("calibration")) is not None:
         lines.append(("calibration", f"{trust['status']}: {trust['detail']}"))
+    if models := _models(summary):
+        told = ", ".join(f"{model} {count:,}" for model, count in models.most_common())
+        lines.append(("times from", f"{told} launches"))
     for key, label in (("host_to_device", "up"), ("device_to_host", "down")):
         if (nbytes := summary.get(f"bytes_{key}")) is not None:
             lines.append((f"copied {label}", human_bytes(nbytes)))
@@ -75,7 +83,7 @@ def _net_lines(result: NetResult, summary: Mapping[str, Any]) -> list[tuple[str,
     return lines
 
 
-def closing_table(result: Result | NetResult) -> Table:
+def closing_table(result: Result | NetResult | PathResult) -> Table:
     """Return the entries of `closing_lines` as a table."""
     from rich.table import Table
     from rich.text import Text
@@ -88,11 +96,13 @@ def closing_table(result: Result | NetResult) -> Table:
     return table
 
 
-def print_closing(result: Result | NetResult, files: Sequence[Path]) -> None:
+def print_closing(result: Result | NetResult | PathResult, files: Sequence[Path]) -> None:
     """Print the table, and the files one per line so that they can be copied."""
     from rich.console import Console
 
     console = Console()
+    if isinstance(result, PathResult):
+        console.print(points_table(result))
     console.print(closing_table(result))
     for file in files:
         console.out(str(file), highlight=False)
@@ -112,6 +122,14 @@ def _status(result: Result, summary: Mapping[str, Any]) -> str:
     if not math.isfinite(result.relative_gap):
         return f"{result.status}: not converged"
     return f"{result.status}: stopped before the tolerance"
+
+
+def _models(summary: Mapping[str, Any]) -> Counter[str]:
+    """Return the launches of all devices by the cost model that gave their time."""
+    found: Counter[str] = Counter()
+    for device in summary.get("devices", {}).values():
+        found.update(device.get("cost_models", {}))
+    return found
 
 
 def _phases(summary: Mapping[str, Any]) -> list[tuple[str, float]]:

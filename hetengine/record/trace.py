@@ -19,11 +19,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 from hetengine.device import Span
-from hetengine.record.metrics import MetricsRow, Row
+from hetengine.record.metrics import MetricsRow, PathRow, Row
 from hetengine.tiers import Sample
 
 Event = dict[str, Any]
 COUNTERS = {"relative gap": "relative_gap", "resident columns": "resident_columns"}
+PATH_COUNTERS = {"relative gap": "relative_gap", "nonzero": "n_nonzero"}
 NET_COUNTERS = {
     "test accuracy": "test_accuracy",
     "test loss": "test_loss",
@@ -141,6 +142,8 @@ def _counters(row: Row) -> Iterator[Event]:
     """Yield the counters of one row; a value that is not finite has no place in a chart."""
     if isinstance(row, MetricsRow):
         counters, seconds = COUNTERS, row.seconds
+    elif isinstance(row, PathRow):
+        counters, seconds = PATH_COUNTERS, row.seconds_total
     else:
         counters, seconds = NET_COUNTERS, row.clock_seconds
     stamp = _nanoseconds(seconds) / 1000

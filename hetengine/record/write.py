@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
@@ -25,9 +25,16 @@ from hetengine.result import Result
 
 if TYPE_CHECKING:
     from hetengine.net_result import NetResult
+    from hetengine.tuning.result import PathResult
+
+CHECKPOINT = "checkpoint.npz"
+"""From what a run of a net can go on, written while it runs if asked for."""
 
 FILES = ("config.yaml", "summary.json", "metrics.csv", "model.npz", "trace.json")
-"""What a finished run leaves in its directory."""
+"""What a finished run leaves in its directory; a path has its own table."""
+
+TABLES = ("metrics.csv", "path.csv")
+"""Names a table of rows may have."""
 
 PACKAGES = ("hetengine", "numpy", "scipy", "scikit-learn", "numba", "simpy", "hydra-core")
 """Packages whose versions stand in ``summary.json``."""
@@ -67,11 +74,15 @@ def claim(directory: Path | str) -> Path:
 
 def held(directory: Path | str) -> str:
     """Return the names of the run files a directory holds, separated by commas."""
-    return ", ".join(name for name in FILES if (Path(directory) / name).exists())
+    names = dict.fromkeys((*FILES, *TABLES))
+    return ", ".join(name for name in names if (Path(directory) / name).exists())
 
 
 def write_run(
-    directory: Path | str, result: Result | NetResult, recorder: Recorder, config: RunConfig
+    directory: Path | str,
+    result: Result | NetResult | PathResult,
+    recorder: Recorder,
+    config: RunConfig,
 ) -> list[Path]:
     """Write all files of a run, the model first.
 
@@ -79,7 +90,7 @@ def write_run(
     ----------
     directory : path
         As claimed.
-    result : Result or NetResult
+    result : Result or NetResult or PathResult
         What the engine returned.
     recorder : Recorder
         Its spans and rows.
@@ -102,7 +113,7 @@ def write_run(
     writers: dict[str, Callable[[IO[Any]], None]] = {
         "model.npz": partial(_write_model, result=result),
         "summary.json": partial(_write_json, values=result.summary),
-        "metrics.csv": partial(write_metrics, rows=result.metrics, columns=result.columns),
+        result.table: partial(write_metrics, rows=result.metrics, columns=result.columns),
         "config.yaml": partial(_write_yaml, values=as_dict(config)),
         "trace.json": partial(
             write_trace,
@@ -113,20 +124,23 @@ def write_run(
         ),
     }
     for name, write in writers.items():
-        with _atomic(path / name, binary=name.endswith(".npz")) as stream:
+        with atomic(path / name, binary=name.endswith(".npz")) as stream:
             write(stream)
-    return [path / name for name in FILES]
+    return [path / (result.table if name in TABLES else name) for name in FILES]
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages a result depends on."""
-    found = {"python": python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return {"python": python_version(), **{name: _installed(name) for name in PACKAGES}}
+
+
+@cache
+def _installed(name: str) -> str:
+    """Return the version of a package; looked up once, as it takes longer than a small fit."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def strict(value: Any) -> Any:
@@ -158,7 +172,7 @@ def _about(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _write_model(stream: IO[bytes], result: Result | NetResult) -> None:
+def _write_model(stream: IO[bytes], result: Result | NetResult | PathResult) -> None:
     arrays: dict[str, Any] = result.arrays()
     np.savez(stream, **arrays)
 
@@ -175,8 +189,16 @@ def _write_yaml(stream: IO[str], values: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _atomic(path: Path, *, binary: bool) -> Iterator[IO[Any]]:
-    """Open a temporary neighbour that takes the name of ``path`` once it is complete."""
+def atomic(path: Path, *, binary: bool) -> Iterator[IO[Any]]:
+    """Open a temporary neighbour that takes the name of ``path`` once it is complete.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Replaced if it exists.
+    binary : bool
+        Bytes or text.
+    """
     partial_path = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if binary:

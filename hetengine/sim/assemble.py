@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from hetengine.clock import VirtualClock
 from hetengine.device import Device, Observer
 from hetengine.errors import UsageError
 from hetengine.sim.cores import CorePool
-from hetengine.sim.cost import CostModel, KernelCosts
+from hetengine.sim.cost import KernelCosts
 from hetengine.sim.device import SimulatedDevice
 from hetengine.sim.fluid import FluidNetwork
 from hetengine.sim.fpga import FpgaCost
+from hetengine.sim.fpga_device import SimulatedFpga
 from hetengine.sim.hybrid import open_real
 from hetengine.sim.loop import Loop
 from hetengine.sim.recency import Recency, cache_domain
 from hetengine.sim.storage import SimulatedStorage
-from hetengine.sim.tier_cost import TierCost, matrix_tier
+from hetengine.sim.tier_cost import TierCost, evict_seconds
+from hetengine.tiers import Move, TierMemory
 from hetengine.topology import DeviceSpec, Topology
 
 Implementations = Mapping[str, Callable[..., Any]]
@@ -90,7 +93,7 @@ class _Parts:
             self._network.add_link(link)
         self._pools = {name: CorePool(clock, count) for name, count in topology.cores.items()}
         pool = self._pools.get(topology.host.cores or "")
-        self._loop = Loop(clock, topology, pool) if topology.calibration else None
+        self._loop = Loop(clock, topology, pool) if _takes_time(topology) else None
         self._caches: dict[str, Recency] = defaultdict(Recency)
 
     def make(self, spec: DeviceSpec) -> Device:
@@ -115,30 +118,49 @@ class _Parts:
         return open_real(spec, self._clock, self._topology, self._observe, self._loop)
 
     def _simulated(self, spec: DeviceSpec) -> Device:
-        kernels, cost = self._costs(spec, self._implementations(spec))
-        return SimulatedDevice(
+        kernels, cost = self._implementations(spec), KernelCosts()
+        fpga = None if spec.fpga is None else FpgaCost(spec)
+        if fpga is not None:
+            kernels = {name: each for name, each in kernels.items() if fpga.serves(name)}
+        tiers = {tier.name: tier for tier in self._topology.tiers_of(spec.name)}
+        bounded = TierCost(fpga or cost, tiers, frozenset(kernels)) if tiers else None
+        make = SimulatedDevice if fpga is None else partial(SimulatedFpga, fpga=fpga)
+        device = make(
             spec,
             self._clock,
             kernels,
             self._network,
             self._topology,
             self._observe,
-            cost,
+            bounded or fpga or cost,
             numerics=self._numerics,
             loop=self._loop,
             pool=None if spec.cores is None else self._pools[spec.cores],
             recency=self._caches[cache_domain(spec)],
         )
+        self._watch_memory(device, bounded)
+        return device
 
-    def _costs(
-        self, spec: DeviceSpec, kernels: Implementations
-    ) -> tuple[Implementations, CostModel]:
-        """Return the kernels a device has, and what they cost."""
-        cost: CostModel = KernelCosts()
-        if spec.fpga is not None:
-            cost = FpgaCost(spec)
-            kernels = {name: each for name, each in kernels.items() if cost.serves(name)}
-        tier = matrix_tier(self._topology.tiers_of(spec.name))
-        if tier is not None:
-            cost = TierCost(cost, tier, frozenset(kernels))
-        return kernels, cost
+    def _watch_memory(self, device: SimulatedDevice, cost: TierCost | None) -> None:
+        """Give a device its tiers, and charge it for what moves between them."""
+        spec = device.spec
+
+        def moved(move: Move) -> None:
+            seconds = evict_seconds(self._topology, spec, move)
+            way = f"{move.source} to {move.destination}"
+            device.memory_time.move(move.holder, move.nbytes, seconds, way)
+
+        device.memory = memory = TierMemory(
+            spec.name, spec.capacity_bytes, self._topology.tiers_of(spec.name), moved=moved
+        )
+        if cost is not None:
+            cost.memory = memory
+
+
+def _takes_time(topology: Topology) -> bool:
+    """Whether the program itself takes time: handing over, allocating, evicting."""
+    return (
+        topology.calibration is not None
+        or any(spec.alloc_seconds or spec.alloc_bytes_per_second for spec in topology.devices)
+        or any(tier.evicts_to is not None for tier in topology.tiers)
+    )

@@ -148,8 +148,9 @@ class Copy(Command):
     def begin(self) -> None:
         """Copy the bytes and hand ``ran`` to the network, which fires it."""
         for buffer in (self.destination, self.source):
-            if isinstance(buffer.device, type(self.device)):
-                buffer.device.health.check()
+            health = getattr(buffer.device, "health", None)
+            if health is not None:
+                health.check()
         if self.device.numerics:
             np.copyto(_flat(self.destination), _flat(self.source))
         self.device.health.when_awake(self._send)

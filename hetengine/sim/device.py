@@ -35,6 +35,7 @@ from hetengine.sim.cost import CostModel
 from hetengine.sim.fluid import FluidNetwork, Hop
 from hetengine.sim.health import Health
 from hetengine.sim.loop import Loop
+from hetengine.sim.memory_time import MemoryTime
 from hetengine.sim.queue import CommandQueue, Promise, all_ended
 from hetengine.sim.recency import Recency
 from hetengine.topology import DeviceSpec, Topology
@@ -116,8 +117,11 @@ class SimulatedDevice(Device):
         self.health = Health(clock, spec.name, spec.events, self._pace, self._lose)
         self.numerics = numerics
         self.network = network
+        if spec.events:
+            network.add_port(spec.name)
         self.cost = cost
         self.recency = Recency() if recency is None else recency
+        self.memory_time = MemoryTime(spec, clock, observe, loop)
         self._implementations = implementations
         self._topology = topology
         self._queues = {
@@ -154,6 +158,7 @@ class SimulatedDevice(Device):
                 f"{self.name}: {label} needs {nbytes:,} bytes, which the simulated device has and "
                 "this machine has not; use mode=dry or smaller data"
             ) from error
+        self.memory_time.allocate(nbytes)
         buffer = Buffer(self, array, extent, kind, label)
         self._buffers.add(buffer)
         return buffer
@@ -267,12 +272,15 @@ class SimulatedDevice(Device):
         return all_ended(self.clock, self._queues.values())
 
     def start(self) -> None:
-        """Let the incidents of its topology entry happen from now on."""
+        """Let the incidents of its topology entry happen, and launches be counted, from now on."""
         self.health.start()
+        self.cost.used.clear()
 
     def _pace(self) -> None:
         if self.pool is not None:
             self.pool.update()
+        if self.health.speed > 0.0:
+            self.network.pace(self.name, self.health.speed)
 
     def _lose(self, failure: DeviceFailure) -> None:
         """Fail what runs and forget all memory, as a card does that falls off its bus."""

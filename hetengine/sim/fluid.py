@@ -4,10 +4,14 @@ Each transfer first waits for the latency of its route, then flows; rates change
 starts or stops. Flows of one route have one rate, so each route keeps a single count of the bytes
 served to every flow on it and a heap of the counts at which flows are done (virtual-time processor
 sharing); one timer is armed, for the flow that is done first.
+
+A device that may slow down has a port: while it is slow, the flows of a route that ends at it
+together get no more than that part of what one of them would get alone.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -40,9 +44,11 @@ class _Lane:
         Bytes served to each flow that has been here since the lane was last idle.
     flows : list of (float, int, simpy.Event)
         Heap: value of ``served`` at which the flow is done, its number, its event.
+    ports : list of _Port
+        Of the devices at its ends that may slow down.
     """
 
-    __slots__ = ("constraints", "flows", "latency_seconds", "rate", "served")
+    __slots__ = ("constraints", "flows", "latency_seconds", "ports", "rate", "served")
 
     def __init__(self, constraints: tuple[int, ...], latency_seconds: float) -> None:
         self.constraints = constraints
@@ -50,6 +56,7 @@ class _Lane:
         self.rate = 0.0
         self.served = 0.0
         self.flows: list[tuple[float, int, simpy.Event]] = []
+        self.ports: list[_Port] = []
 
     def wait(self) -> float:
         """Seconds until the first flow is done, at the present rate."""
@@ -63,6 +70,28 @@ class _Lane:
         if not self.flows:
             self.served = 0.0
         return done
+
+
+class _Port:
+    """The way in and out of a device.
+
+    Attributes
+    ----------
+    speed : float
+        1 unless the device is slow.
+    limits : list of (int, float)
+        A constraint for each lane that ends here, and what a flow gets there alone.
+    """
+
+    __slots__ = ("limits", "speed")
+
+    def __init__(self) -> None:
+        self.speed = 1.0
+        self.limits: list[tuple[int, float]] = []
+
+    def capacity(self, alone: float) -> float:
+        """Return what a lane may have."""
+        return math.inf if self.speed >= 1.0 else self.speed * alone
 
 
 class FluidNetwork:
@@ -91,6 +120,8 @@ class FluidNetwork:
         self._capacities: list[float] = []
         self._hops: dict[Hop, tuple[int, ...]] = {}
         self._latencies: dict[str, float] = {}
+        self._ends: dict[Hop, tuple[str, str]] = {}
+        self._ports: dict[str, _Port] = {}
         self._lanes: dict[tuple[Hop, ...], _Lane] = {}
         self._active: list[_Lane] = []
         self._numbers = count()
@@ -116,6 +147,31 @@ class FluidNetwork:
         self._hops[link.name, "up"] = (up, *both)
         self._hops[link.name, "down"] = (down, *both)
         self._latencies[link.name] = link.latency_seconds
+        first, second = link.ends
+        self._ends[link.name, "up"] = (first, second)
+        self._ends[link.name, "down"] = (second, first)
+
+    def add_port(self, device: str) -> None:
+        """Let a device slow its transfers down later on; to be called before the first of them."""
+        self._ports[device] = _Port()
+
+    def pace(self, device: str, speed: float) -> None:
+        """Slow the transfers of a device down, or let them go on as before.
+
+        Parameters
+        ----------
+        device : str
+            With a port.
+        speed : float
+            Greater than 0; transfers take ``1 / speed`` times as long as alone. A device that is
+            faster than usual does not make its links faster.
+        """
+        self._advance()
+        port = self._ports[device]
+        port.speed = min(speed, 1.0)
+        for constraint, alone in port.limits:
+            self._capacities[constraint] = port.capacity(alone)
+        self._rebalance([])
 
     def transfer(
         self, route: Sequence[Hop], nbytes: float, done: simpy.Event | None = None
@@ -147,7 +203,8 @@ class FluidNetwork:
         done = simpy.Event(self.clock) if done is None else done
         number = next(self._numbers)
         if lane.latency_seconds > 0.0:
-            arrival = self.clock.timeout(lane.latency_seconds)
+            speed = min(port.speed for port in lane.ports) if lane.ports else 1.0
+            arrival = self.clock.timeout(lane.latency_seconds / speed)
             arrival.callbacks.append(lambda _: self._enter(lane, number, nbytes, done))
         else:
             self._enter(lane, number, nbytes, done)
@@ -202,6 +259,14 @@ class FluidNetwork:
                 raise UsageError(f"network: no link {name!r} in direction {direction!r}; {hint}")
         constraints = tuple(k for hop in route for k in self._hops[hop])
         lane = _Lane(constraints, sum(self._latencies[name] for name, _ in route))
+        alone = min(self._capacities[k] for k in constraints)
+        for end in (self._ends[route[0]][0], self._ends[route[-1]][1]):
+            if end in self._ports:
+                port = self._ports[end]
+                limit = self._constraint(port.capacity(alone))
+                port.limits.append((limit, alone))
+                lane.ports.append(port)
+                lane.constraints = (*lane.constraints, limit)
         self._lanes[route] = lane
         return lane
 

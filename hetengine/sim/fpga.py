@@ -1,18 +1,19 @@
-"""How long a launch takes on an FPGA: pipelines, banks, drains and reconfiguration.
+"""How long a launch takes on an FPGA: pipelines, banks and drains.
 
 One launch costs
 
-``launch + [other design: reconfigure] + drains + max(pipeline, memory) + depth / f``
+``launch + drains + max(pipeline, memory) + depth / f``
 
 where the pipeline takes ``(items * item_cycles + lines * II) / f`` over the copies of its unit, and
 memory hands out ``lines`` as fast as ports and banks allow. An item's bytes fill whole lines: that,
 and the cycles each item costs by itself, is why a plain roofline is off by up to four fifths on
-narrow data.
+narrow data. Loading another design is a command of its own, see `hetengine.sim.fpga_device`.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from hetengine.device import Work
 from hetengine.errors import UsageError
@@ -21,12 +22,19 @@ from hetengine.topology import DeviceSpec
 
 
 class FpgaCost:
-    """Cost model of one simulated FPGA; it remembers which design is loaded.
+    """Cost model of one simulated FPGA.
 
     Parameters
     ----------
     spec : DeviceSpec
         Its entry, with ``fpga`` set.
+
+    Attributes
+    ----------
+    used : Counter
+        Launches, under ``fpga``.
+    loaded : str
+        Design on the device: the first one of the topology until another is loaded, empty for none.
 
     Examples
     --------
@@ -42,38 +50,61 @@ class FpgaCost:
         if spec.fpga is None:
             raise UsageError(f"{spec.name} is no FPGA; describe one under devices.{spec.name}.fpga")
         self.spec = spec
+        self.used: Counter[str] = Counter()
+        self.loaded = next(iter(spec.fpga.designs))
         self._fpga: Fpga = spec.fpga
-        self._loaded = next(iter(spec.fpga.designs))
 
     def serves(self, kernel: str) -> bool:
         """Whether some design has a unit for a kernel."""
-        return self._place(kernel) is not None
+        return self.design_for(kernel) is not None
+
+    def design_for(self, kernel: str, loaded: str = "") -> str | None:
+        """Return the design a kernel runs on: the loaded one if it serves it, else the first.
+
+        Parameters
+        ----------
+        kernel : str
+            Name of the kernel.
+        loaded : str
+            Which design is loaded; empty for none.
+
+        Returns
+        -------
+        str or None
+            Its name; None if no design serves the kernel.
+        """
+        place = self._place(kernel, loaded)
+        return None if place is None else place[0]
+
+    def load_seconds(self, design: str) -> float:
+        """Return the time it takes to load a design."""
+        own = self._fpga.designs[design].reconfigure_seconds
+        return self._fpga.reconfigure_seconds if own is None else own
 
     def seconds(
         self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
     ) -> float:
-        """Return the time of one launch, loading its design first if another is loaded.
+        """Return the time of one launch on the design that is loaded, or will be.
 
         Raises
         ------
         UsageError
             If no unit of any design serves the kernel.
         """
-        place = self._place(kernel)
+        place = self._place(kernel, self.loaded)
         if place is None:
             raise UsageError(
                 f"{spec.name}: no unit of its designs ({', '.join(self._fpga.designs)}) serves "
                 f"{kernel}; add it to topology.devices.{spec.name}.fpga.designs"
             )
-        name, design, unit = place
-        load = 0.0 if name == self._loaded else self._fpga.reconfigure_seconds
-        self._loaded = name
-        return spec.launch_seconds + load + unit_seconds(self._fpga, design, unit, work)
+        _, design, unit = place
+        self.used["fpga"] += 1
+        return spec.launch_seconds + unit_seconds(self._fpga, design, unit, work)
 
-    def _place(self, kernel: str) -> tuple[str, Design, Unit] | None:
+    def _place(self, kernel: str, loaded: str) -> tuple[str, Design, Unit] | None:
         """Find a unit for a kernel, in the loaded design if it is there."""
         designs = self._fpga.designs
-        for name in sorted(designs, key=lambda each: each != self._loaded):
+        for name in sorted(designs, key=lambda each: each != loaded):
             for unit in designs[name].units.values():
                 if unit.serves(kernel):
                     return name, designs[name], unit

@@ -3,6 +3,10 @@
 A command starts when the simulation says so, runs on the real backend while the virtual clock
 stands still, and ends as much later as the device measured. Order and results are those of the
 simulation; only the durations vary from run to run.
+
+What the topology says happens to the device (slow, stall, fail) happens to it in virtual time: what
+was measured is stretched, held up or lost. Its memory really is as it was, though: a run that read
+it after a failure would not be found out here, as it is on a simulated device.
 """
 
 from __future__ import annotations
@@ -16,8 +20,11 @@ from numpy.typing import DTypeLike
 
 from hetengine.clock import VirtualClock, WallClock
 from hetengine.device import Buffer, Device, Event, Kernel, Observer, Work, WorkOf, known_work
+from hetengine.errors import DeviceFailure
 from hetengine.program import Program, Step
 from hetengine.registry import backend
+from hetengine.sim.cores import CorePool
+from hetengine.sim.health import Health
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import Command, CommandQueue, Promise, all_ended
 from hetengine.topology import DeviceSpec, Topology
@@ -26,20 +33,20 @@ from hetengine.topology import DeviceSpec, Topology
 class _RealCommand(Command):
     """Run something on the real device and charge what it measured."""
 
-    __slots__ = ("_clock", "_enqueue", "_issue", "_work_of")
+    __slots__ = ("_device", "_enqueue", "_issue", "_work_of")
 
     def __init__(
         self,
         event: Promise,
         category: str,
         direction: str,
-        clock: WallClock,
+        device: RealDevice,
         enqueue: Callable[[], Event],
         work: WorkOf,
         issue: Callable[[Loop], float],
     ) -> None:
         super().__init__(event, category, direction)
-        self._clock = clock
+        self._device = device
         self._enqueue = enqueue
         self._work_of = work
         self._issue = issue
@@ -48,16 +55,23 @@ class _RealCommand(Command):
         """Return the cost of its kernel or link."""
         return self._issue(loop)
 
-    def begin(self) -> float:
-        """Run it to its end and return the seconds the device took."""
+    def begin(self) -> float | None:
+        """Run it to its end and let the seconds the device took pass."""
+        device = self._device
+        device.health.check()
         event = self._enqueue()
-        self.result = self._clock.run(until=event)
+        self.result = device.wall.run(until=event)
         work = self._work_of
         self.work = work if isinstance(work, Work) else work(self.result)
-        return event.seconds
+        if device.pool is None:
+            return event.seconds
+        device.pool.run(event.seconds, 1, device.health, self.event.ran)
+        return None
 
     def cancel(self) -> None:
-        """Do nothing: it has run already."""
+        """Let no more time pass; it has run already."""
+        if self._device.pool is not None:
+            self._device.pool.cancel(self.event.ran)
 
     def release(self) -> None:
         """Do nothing: the real device holds the buffers."""
@@ -82,6 +96,13 @@ class RealDevice(Device):
         Receives the span of each command, in virtual time.
     loop : Loop, optional
         What it costs to hand over, start and hear of commands; nothing by default.
+
+    Attributes
+    ----------
+    health : Health
+        How it fares, by the events of its topology entry.
+    pool : CorePool or None
+        Lets time pass at the speed of its health; None where nothing ever happens to it.
     """
 
     clock: VirtualClock
@@ -98,7 +119,10 @@ class RealDevice(Device):
         super().__init__(inner.spec, clock)
         self.inner = inner
         self.memory, self.facts = inner.memory, inner.facts
-        self._wall = wall
+        self.wall = wall
+        events = inner.spec.events
+        self.pool = CorePool(clock) if events else None
+        self.health = Health(clock, inner.name, events, self._pace, self._lose)
         self._topology = topology
         self._queues = {
             name: CommandQueue(clock, inner.name, name, observe, loop)
@@ -144,7 +168,7 @@ class RealDevice(Device):
             Promise(self.clock, kernel.name),
             category,
             "",
-            self._wall,
+            self,
             lambda: self.inner.launch(kernel, args, Work(), category=category),
             work,
             lambda loop: loop.launch_seconds(self.name, kernel.name, known),
@@ -168,12 +192,25 @@ class RealDevice(Device):
             Promise(self.clock, source.label),
             category,
             direction,
-            self._wall,
+            self,
             lambda: self.inner.copy(destination, source, category=category),
             Work(bytes_read=nbytes, bytes_written=nbytes),
             lambda loop: max(loop.copy_seconds(link.name) for link, _ in route),
         )
         return self._queues[direction].submit(command, after)
+
+    def start(self) -> None:
+        """Let the incidents of its topology entry happen from now on."""
+        self.health.start()
+
+    def _pace(self) -> None:
+        if self.pool is not None:
+            self.pool.update()
+
+    def _lose(self, failure: DeviceFailure) -> None:
+        """Fail what runs."""
+        for queue in self._queues.values():
+            queue.abort(failure)
 
     def synchronize(self) -> simpy.Event:
         """Return an event that fires when everything enqueued so far has run, well or not."""

@@ -1,9 +1,11 @@
 """The lock of the Python interpreter: of all threads of a program, one runs Python at a time.
 
 The program and the threads of its queues are Python; what they launch and copy is not. A thread
-that holds the lock keeps it until it has nothing left to do, or until it has held it for
-`HOLD_SECONDS` while others wait; then it goes to the one that has waited longest, which has to be
-woken first.
+that holds the lock keeps it until it has nothing left to do; then the one that has waited longest
+is woken, and until it is awake the lock is free for a thread that comes along running. A thread
+that has held it for `HOLD_SECONDS` while others wait hands it over to the one that has waited
+longest, and nobody comes in between. (CPython's ``ceval_gil``: a condition variable, and forced
+switching after the interval only.)
 """
 
 from __future__ import annotations
@@ -80,6 +82,7 @@ class Interpreter:
         self._holder: Thread | None = None
         self._held_since = 0.0
         self._waiting: deque[Thread] = deque()
+        self._waking = False
 
     def run(self, thread: Thread, seconds: float, then: Then) -> None:
         """Let a thread run a piece of Python as soon as it can.
@@ -143,5 +146,13 @@ class Interpreter:
         thread.busy = bool(thread.pieces)
         if thread.busy:
             self._waiting.append(thread)
-        if self._waiting:
             self._take(self._waiting.popleft(), self.wake_seconds)
+        elif self._waiting and not self._waking:
+            self._waking = True
+            self._clock.timeout(self.wake_seconds).callbacks.append(self._woken)
+
+    def _woken(self, _: simpy.Event) -> None:
+        """Let the one that has waited longest have the lock, unless another has been faster."""
+        self._waking = False
+        if self._holder is None and self._waiting:
+            self._take(self._waiting.popleft(), 0.0)

@@ -76,6 +76,10 @@ class Loop:
         """Hand over a command; ``then`` is called when its queue has it."""
         self.interpreter.run(self._thread, seconds, then)
 
+    def spend(self, seconds: float, then: Then = lambda: None) -> None:
+        """Keep the program busy with something that it waits for; ``then`` is called at its end."""
+        self.interpreter.run(self._thread, seconds, then)
+
     def hear(self, event: simpy.Event) -> None:
         """Let the program hear of a command that has ended: fire its event.
 

@@ -1,15 +1,16 @@
-"""How long ago data was used, counted in bytes that have gone through the caches since.
+"""How long ago data was used, counted in different bytes that have gone through the caches since.
 
 A launch that goes again through what has just been used finds it in a cache; one that comes after
 much else has to fetch it. What decides is the reuse distance (Mattson et al., *Evaluation
 techniques for storage hierarchies*, IBM Systems Journal 9, 1970), here of whole launches: each part
-of a matrix counts as used in turn, the one longest unused first.
+of a matrix counts as used in turn, the one longest unused first. Bytes that were used several times
+in between count once: going over a block again and again displaces no more than going over it once.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
+from bisect import bisect_right
 
 from hetengine.device import Work
 from hetengine.topology import DeviceSpec
@@ -24,7 +25,7 @@ class Recency:
     >>> [recency.use("matrix", 40.0, 40.0), recency.use("block", 10.0, 10.0)]
     [inf, inf]
     >>> [recency.use("block", 10.0, 10.0), recency.use("matrix", 40.0, 40.0)]
-    [10.0, 60.0]
+    [10.0, 50.0]
     """
 
     def __init__(self) -> None:
@@ -46,15 +47,16 @@ class Recency:
         Returns
         -------
         float
-            Bytes of everything used since these were used last; infinity if they never were.
+            Different bytes used since these were used last; infinity if they never were.
         """
         uses = self._uses.setdefault(name, _Uses())
+        own = max(footprint, nbytes)
         # Half-way through this launch stands for all of it.
-        then = uses.passed_at(uses.used - max(footprint, nbytes) + 0.5 * nbytes)
-        now = self._passed + 0.5 * nbytes
+        then = uses.passed_at(uses.used - own + 0.5 * nbytes)
+        distance = own + sum(each.since(then) for each in self._uses.values() if each is not uses)
         self._passed += nbytes
         uses.add(nbytes, footprint, self._passed)
-        return now - then
+        return distance if then >= 0.0 else math.inf
 
 
 class _Uses:
@@ -62,23 +64,34 @@ class _Uses:
 
     def __init__(self) -> None:
         self.used = 0.0
-        self._marks: deque[tuple[float, float, float]] = deque()
+        self._footprint = 0.0
+        self._used: list[float] = []
+        self._passed: list[float] = []
+        self._nbytes: list[float] = []
 
     def passed_at(self, used: float) -> float:
         """Return what had gone through the caches when so much of this data had been used."""
-        if used < 0.0:
+        if used < 0.0 or not self._used:
             return -math.inf
-        for end, passed, nbytes in reversed(self._marks):
-            if used >= end - nbytes:
-                return passed - max(end - used, 0.0)
-        return -math.inf
+        k = min(bisect_right(self._used, used), len(self._used) - 1)
+        return self._passed[k] - min(max(self._used[k] - used, 0.0), self._nbytes[k])
+
+    def since(self, passed: float) -> float:
+        """Return how many different bytes of this data were used after that."""
+        k = bisect_right(self._passed, passed)
+        if k == len(self._passed):
+            return 0.0
+        begun = max(passed - (self._passed[k] - self._nbytes[k]), 0.0)
+        whole = self.used - (self._used[k] - self._nbytes[k])
+        return min(whole - begun, self._footprint)
 
     def add(self, nbytes: float, footprint: float, passed: float) -> None:
-        """Note a use, and forget those no byte was used last by."""
+        """Note a use."""
         self.used += nbytes
-        self._marks.append((self.used, passed, nbytes))
-        while self._marks[0][0] < self.used - 2.0 * max(footprint, nbytes):
-            self._marks.popleft()
+        self._footprint = footprint
+        self._used.append(self.used)
+        self._passed.append(passed)
+        self._nbytes.append(nbytes)
 
 
 def reuse_of(recency: Recency, device: str, work: Work) -> float:

@@ -57,7 +57,8 @@ class _Read(Copy):
         if self._wait_seconds == 0.0:
             self._flow()
             return
-        waited = self.device.clock.timeout(self._wait_seconds)
+        speed = min(self.device.health.speed, 1.0)
+        waited = self.device.clock.timeout(self._wait_seconds / speed)
         waited.callbacks.append(self._flow)
 
     def _flow(self, waited: simpy.Event | None = None) -> None:

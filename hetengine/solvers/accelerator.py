@@ -21,6 +21,7 @@ from hetengine.solvers.worker import STATE, Process, Worker
 
 _SECTION_TYPES = {"slots": np.int32, "starts": np.int64, "lens": np.int32, "indices": np.uint32}
 _PULLED = ("w", "alpha", "gap")
+_RESTATED = ("h", "p", "q")
 _PADDING_BYTES = 6 * 256
 _AHEAD = 2 * STAGING_AREAS
 
@@ -67,6 +68,7 @@ class Accelerator(Worker):
         self._order = host.alloc(f"{device.name}.order", arena.slots, np.int32)
         for each in (*self._packing, *self._pulled.values(), *self._pushed.values(), self._order):
             device.pin(each)
+        self._restated: dict[str, Buffer] = {}
         self._ordered = np.empty(0, np.int32)
         layout = "sparse" if arena.sparse else "dense"
         self._unpack = device.load(f"{layout}_unpack")
@@ -114,6 +116,24 @@ class Accelerator(Worker):
         """Do nothing: state arrives with the columns."""
         return
         yield
+
+    def restate(self, h: np.ndarray) -> Process:
+        """Send what the residents' slots hold beside alpha; their columns stay."""
+        ids, slots = self.placement
+        terms = dict(zip(_RESTATED, (h, self.problem.p, self.problem.q), strict=True))
+        for name in () if self._restated else _RESTATED:
+            label = f"{self.device.name}.push.{name}"
+            self._restated[name] = self._host.host.alloc(label, self.arena.slots, self.real)
+            self.device.pin(self._restated[name])
+
+        def write() -> None:
+            for name, values in terms.items():
+                self._restated[name].array[slots] = values[ids]
+
+        written = self._host.run("restate", write, len(terms) * slots.size, "restate")
+        for name, source in self._restated.items():
+            copied = self.device.copy(self.state[name], source, after=[written], category="restate")
+            yield self.watch(copied)
 
     def forget(self) -> None:
         """Take it that nothing is resident any more."""

@@ -156,6 +156,25 @@ class Crew:
         for seat in self.seats:
             yield from seat.worker.begin(curvature)
 
+    def restate(self, problem: CoordinateProblem, curvature: np.ndarray, rounds: int) -> Process:
+        """Let everybody know another strength of the penalty; what is resident stays.
+
+        Parameters
+        ----------
+        problem : CoordinateProblem
+            Over the same columns.
+        curvature : ndarray, shape (n,)
+            Its curvatures.
+        rounds : int
+            Rounds done.
+        """
+        self._problem, self._curvature = problem, curvature
+        seats = self.seats if self._stand_in is None else [*self.seats, self._stand_in]
+        for seat in seats:
+            seat.worker.problem = problem
+            if seat.up:
+                yield from self.guard(seat, seat.worker.restate(curvature), rounds)
+
     def muster(self, rounds: int) -> Process:
         """Ask the failed again whose time has come; call the host if nobody is left.
 

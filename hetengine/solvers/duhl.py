@@ -86,6 +86,9 @@ class Duhl:
         self._swapped = 0
         self._elements_certified = 0
         self._begun_seconds = 0.0
+        self._begun_rounds = 0
+        self._unfinished: simpy.Event | None = None
+        self._last: Outcome | None = None
 
     def _open(self, machine: Machine, problem: CoordinateProblem) -> HostColumns:
         """Return the host's side of the matrix."""
@@ -117,9 +120,33 @@ class Duhl:
         Outcome
             The certified end; the value of the SimPy process.
         """
-        self._begun_seconds = self.clock.now
-        yield from self._begin()
-        certificate = yield from self._certified_pass()
+        return (yield from self.solve(self.problem, None))
+
+    def solve(
+        self, problem: CoordinateProblem, start: tuple[CoordinateProblem, Outcome] | None
+    ) -> Process:
+        """Solve one problem over the data, from the solution of another.
+
+        What is resident stays so, and what is known of gaps and norms is carried over: the first
+        certificate of a continued run costs no pass over the data.
+
+        Parameters
+        ----------
+        problem : CoordinateProblem
+            The run's own, or one with another strength of the penalty.
+        start : tuple of CoordinateProblem and Outcome, or None
+            What was solved last, and its solution; None for the run's own problem, from 0.
+
+        Returns
+        -------
+        Outcome
+        """
+        self._begun_seconds, self._begun_rounds = self.clock.now, self.state.rounds
+        if start is None:
+            yield from self._begin()
+            certificate = yield from self._certified_pass()
+        else:
+            certificate = yield from self._go_on(problem, *start)
         while certificate is None or not self._good(certificate):
             status = self._status()
             if status:
@@ -142,6 +169,34 @@ class Duhl:
         yield self.columns.run("curvature", curve, state.alpha.size, "prepare")
         yield from self.crew.begin(state.curvature)
 
+    def _go_on(
+        self, problem: CoordinateProblem, before: CoordinateProblem, solved: Outcome
+    ) -> Process:
+        """Take over the last solution for another strength of the penalty; certify it there.
+
+        On the primal side w and u are those of the last certificate, on the dual side ``w = A alpha
+        / lam`` and u scale with 1 / lam.
+        """
+        if solved is not self._last:
+            raise ValueError("only the solution found last can be gone on from")
+        if self._unfinished is not None:
+            yield self._unfinished  # what accelerators find after the last certificate is left out
+            self._unfinished = None
+        state, memory = self.state, self.memory
+        scale = problem.smoothness / before.smoothness
+
+        def restate() -> None:
+            state.restate(problem, solved, scale)
+            memory.u *= scale
+            bound = problem.bound(state.objective)
+            memory.gaps[:] = problem.scores(state.alpha, memory.u, bound)
+
+        yield self.columns.run("restate", restate, state.alpha.size, "restate")
+        self.problem = self.columns.problem = problem
+        yield from self.crew.restate(problem, state.curvature, state.rounds)
+        self._stale_w = self._stale_alpha = True
+        return (yield from self._seal(0.0))
+
     def _round(self, certifies: bool) -> Process:
         """Swap, then descend and refresh at once, then add up; return a certificate if one was due.
 
@@ -162,6 +217,7 @@ class Duhl:
         if certifies:
             certificate = yield from self._certified_pass()
             if self._good(certificate):
+                self._unfinished = solving
                 return certificate
         else:
             yield from self._refresh(solving, bound)
@@ -271,6 +327,11 @@ class Duhl:
         refreshed = memory.take_count() / problem.count
         yield from memory.measure(state.w, state.alpha, bound, "certify")
         memory.take_count()
+        return (yield from self._seal(refreshed))
+
+    def _seal(self, refreshed: float) -> Process:
+        """Certify the present state from u as it was measured for it; report the certificate."""
+        state, memory, problem = self.state, self.memory, self.problem
 
         def seal() -> Certificate:
             sealed = certify(problem, state.alpha, state.w, memory.u)
@@ -312,7 +373,7 @@ class Duhl:
     def _status(self) -> str | None:
         if self.state.backoffs > _MOST_BACKOFFS:
             return "diverged"
-        if self.state.rounds >= self.stop.max_rounds:
+        if self.state.rounds - self._begun_rounds >= self.stop.max_rounds:
             return "max_rounds"
         limit = self.stop.max_seconds
         late = limit is not None and self.clock.now - self._begun_seconds >= limit
@@ -320,7 +381,9 @@ class Duhl:
 
     def _outcome(self, status: str, certificate: Certificate | None) -> Outcome:
         state = self.state
-        return Outcome(status, state.rounds, certificate or UNKNOWN, state.alpha, state.w)
+        rounds = state.rounds - self._begun_rounds
+        self._last = Outcome(status, rounds, certificate or UNKNOWN, state.alpha, state.w)
+        return self._last
 
     def _all(self, task: Callable[[Worker], Process]) -> simpy.Event:
         """Let everybody at work do something; who fails drops out."""

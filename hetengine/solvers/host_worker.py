@@ -59,6 +59,10 @@ class HostWorker(Worker):
 
         yield self._host.run("fill", fill, self.count, "prepare")
 
+    def restate(self, h: np.ndarray) -> Process:
+        """Lay out the state of every coordinate anew."""
+        yield from self.begin(h)
+
     def keep(self, owned: np.ndarray) -> None:
         """Do nothing: it works only where all coordinates are its own."""
 

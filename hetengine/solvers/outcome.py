@@ -72,8 +72,9 @@ class Outcome:
 
     Attributes
     ----------
-    status : {'converged', 'max_rounds', 'max_seconds', 'diverged'}
-        Why it ended.
+    status : {'converged', 'max_rounds', 'max_seconds', 'stalled', 'diverged'}
+        Why it ended; ``stalled``: the gap has not fallen for long, because the precision is at its
+        end.
     rounds : int
         Rounds done.
     certificate : Certificate

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hetengine.problems import CoordinateProblem, Kind
+from hetengine.solvers.outcome import Outcome
 from hetengine.solvers.worker import Worker
 
 _BOUNDARY = 1e-6  # relative to c; alpha comes back rounded to float32
@@ -64,6 +65,25 @@ class State:
             square_norms=np.zeros(n),
             curvature=np.zeros(n),
         )
+
+    def restate(self, problem: CoordinateProblem, solved: Outcome, scale: float) -> None:
+        """Start anew at the solution of another strength of the penalty.
+
+        Parameters
+        ----------
+        problem : CoordinateProblem
+            What is to be solved now.
+        solved : Outcome
+            The solution; its arrays are not written to.
+        scale : float
+            By how much w grows for the same alpha.
+        """
+        self.alpha = np.array(problem.project(solved.alpha))
+        self.w = scale * solved.w
+        self.objective = problem.objective(self.alpha, self.w)
+        self.settled = np.zeros(self.alpha.size, bool)
+        self.curvature = problem.smoothness * self.square_norms
+        self.backoffs = 0
 
     def take_in(self, workers: Sequence[Worker], gaps: np.ndarray, sigma: float) -> None:
         """Add what the workers found: their alpha, the gaps they met, and their change of w.

@@ -182,6 +182,10 @@ class Worker(abc.ABC):
         """Lay out what is known once the curvatures h are, shape (n,)."""
 
     @abc.abstractmethod
+    def restate(self, h: np.ndarray) -> Process:
+        """Take over other curvatures h, shape (n,), and the terms of another strength."""
+
+    @abc.abstractmethod
     def keep(self, owned: np.ndarray) -> None:
         """Evict what is not among the owned coordinates, bool, shape (n,); before a `swap`."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hetengine.errors import UsageError
-from hetengine.explain import exit_code, explain
+from hetengine.tool import ToolParser, answer
 
 _ABOUT = """\
 Write a data set to a column store: a directory that data=store data.path=DIR trains on, even where
@@ -24,8 +24,10 @@ it is larger than memory.
     hetengine convert --verify DIR
 
 --side says what a column is: a feature (primal: lasso, elastic_net, ridge) or an example (dual:
-svm, squared_hinge, logistic, ridge). The source is read once and may be larger than memory, too;
-where it has to be turned over, as much again as the data is needed on the disk meanwhile.
+svm, squared_hinge, logistic, ridge). The source may be larger than memory, too. It is read once,
+and once more each for data.tfidf=true and data.standardize=true (data.normalize=true needs no
+reading of its own); where it has to be turned over, as much again as the data is needed on the
+disk meanwhile.
 """
 _UNITS = {
     "": 1,
@@ -51,18 +53,15 @@ def main(words: Sequence[str]) -> int:
     int
         The exit code.
     """
-    try:
+
+    def run() -> None:
         options = _parse(words)
         if options.verify is not None:
             _verify(options.verify)
         else:
             _convert(options)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 2
-    except Exception as error:
-        sys.stderr.write(f"hetengine: {explain(error)}\n")
-        return exit_code(error)
-    return 0
+
+    return answer(run)
 
 
 def memory_bytes(text: str) -> int:
@@ -96,18 +95,8 @@ def memory_bytes(text: str) -> int:
     return nbytes
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str):
-        """Raise instead of printing the usage."""
-        raise UsageError(f"convert: {message}; see hetengine convert --help")
-
-
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(
-        "hetengine convert", description=_ABOUT, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = ToolParser("convert", _ABOUT)
     parser.add_argument(
         "overrides", nargs="*", metavar="data=NAME", help="what to read, as for a run; seed=N"
     )
@@ -145,7 +134,7 @@ def _convert(options: argparse.Namespace) -> None:
     if not isinstance(data, DataConfig):
         raise UsageError("convert: images are no linear model's data; choose another data set")
     dtype = np.dtype(options.precision)
-    source = source_of(data, dtype, config.seed)
+    source = source_of(data, dtype, config.seed, options.out.parent)
     weights = getattr(source, "weights", None)
     if data.weights_path is not None:
         weights = np.asarray(

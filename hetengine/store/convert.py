@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetengine.data.dataset import Matrix, is_dense
-from hetengine.data.validate import NOT_FINITE, check_target, check_weights, first_nonfinite
+from hetengine.data.validate import check_target, check_weights
 from hetengine.errors import DataError
 from hetengine.problems.dense import DenseColumns
 from hetengine.problems.matrix import columns_of
@@ -22,6 +22,7 @@ from hetengine.store.header import Header
 from hetengine.store.place import new_directory
 from hetengine.store.products import Part
 from hetengine.store.sources.source import Source
+from hetengine.store.sources.typed import typed
 from hetengine.store.spool import DenseSpool, SparseSpool
 from hetengine.store.store import scale_of
 from hetengine.store.writer import ColumnWriter
@@ -213,13 +214,8 @@ class _Conversion:
     def _blocks(self) -> Iterator[Matrix]:
         """Read blocks of rows, checked, typed and scaled."""
         source = self._source
-        for X in source.blocks(self._request.block_bytes):
-            bad = first_nonfinite(X)
-            if bad is not None:
-                row, column, value = bad
-                raise DataError(
-                    f"{source.name}: X[{self.rows + row}, {column}] is {value}; {NOT_FINITE}"
-                )
+        for block in source.blocks(self._request.block_bytes):
+            X = typed(block, self._request.dtype, source.name, self.rows)
             rows = slice(self.rows, self.rows + X.shape[0])
             self.rows = rows.stop
             yield X if self._scale is None else _scaled(X, self._scale[rows], source.name)
@@ -239,11 +235,11 @@ def _scaled(X: Matrix, root: NDArray[np.float64], name: str) -> Matrix:
     if root.size != X.shape[0]:
         raise DataError(f"{name}: more rows than weights; need one per row")
     if is_dense(X):
-        return X * root[:, None].astype(X.dtype)
+        return np.multiply(X, root[:, None], out=np.empty_like(X), casting="unsafe")
     from scipy.sparse import csr_array
 
-    factor = np.repeat(root, np.diff(X.indptr)).astype(X.dtype)
-    return csr_array((X.data * factor, X.indices, X.indptr), shape=X.shape)
+    values = (X.data * np.repeat(root, np.diff(X.indptr))).astype(X.dtype)
+    return csr_array((values, X.indices, X.indptr), shape=X.shape)
 
 
 def _with_constant(part: Part) -> Part:

@@ -12,7 +12,7 @@ from hetengine.calibrate import measure as measuring
 from hetengine.calibrate.file import read_topology, write_topology
 from hetengine.calibrate.measure import measure
 from hetengine.calibrate.probes import Probe, Shape, make_data, plan, run_probe
-from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
+from hetengine.config import DeviceConfig, LinkConfig, TierConfig, TopologyConfig
 
 TINY, TINY_SPARSE = Shape(300, 20), Shape(300, 120, 0.05)
 
@@ -24,8 +24,19 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Probe(TINY, "lasso", memory_fraction=0.9, rounds=2),
         Probe(TINY_SPARSE, "logistic", memory_fraction=0.9, rounds=2),
     ]
-    devices = {"host": DeviceConfig("host"), "accelerator": DeviceConfig()}
-    links = {"bus": LinkConfig(["host", "accelerator"], 1e10, 1e10)}
+    devices = {
+        "host": DeviceConfig("host"),
+        "accelerator": DeviceConfig(),
+        "disk": DeviceConfig("storage"),
+    }
+    links = {
+        "bus": LinkConfig(["host", "accelerator"], 1e10, 1e10),
+        "nvme": LinkConfig(["disk", "host"], 1.0, 1.0),
+    }
+    tiers = {
+        "swap": TierConfig("host", ["nothing"], medium="disk"),
+        "cxl": TierConfig("host", ["nothing"], bytes_per_second=7.0),
+    }
     patch = pytest.MonkeyPatch()
     with patch.context() as context:
         context.setattr(measuring.micro, "COPY_BYTES", (256, 4096))
@@ -33,7 +44,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         context.setattr(measuring.micro.copies, "__defaults__", ((256, 4096),))
         context.setattr(measuring.micro.allocations, "__defaults__", (4096,))
         context.setattr(measuring.micro.disk, "__defaults__", (None, 1 << 20))
-        topology, _ = measure(TopologyConfig("tiny", devices, links), probes, 1)
+        topology, _ = measure(TopologyConfig("tiny", devices, links, tiers=tiers), probes, 1)
     path = tmp_path_factory.mktemp("calibrate") / "tiny.yaml"
     write_topology(path, topology)
     return path
@@ -52,6 +63,25 @@ def test_a_measured_topology_knows_kernels_links_and_the_machine(measured: Path)
     assert {"python", "numpy"} <= set(about.versions)
     for key, (low, high) in about.intervals.items():
         assert 0.0 <= low <= high, key
+
+
+def test_what_was_measured_of_disk_and_allocation_is_what_a_simulation_uses(
+    measured: Path,
+) -> None:
+    topology = read_topology(measured)
+    about, disk = topology.calibration, topology.links["nvme"]
+    assert about is not None
+    read, write = (about.intervals[f"disk.{way}_bytes_per_second"][0] for way in ("read", "write"))
+    assert (disk.up_bytes_per_second, disk.down_bytes_per_second, disk.kind) == (
+        *(read, write),
+        "measured",
+    )
+    swap, cxl = topology.tiers["swap"], topology.tiers["cxl"]
+    assert (swap.bytes_per_second, swap.write_bytes_per_second) == (read, write)
+    assert (cxl.bytes_per_second, cxl.write_bytes_per_second) == (7.0, None)
+    assert topology.devices["disk"].kind == "assumed"
+    for name in ("host", "accelerator"):
+        assert topology.devices[name].alloc_seconds > 0.0
 
 
 def test_a_simulated_run_says_where_its_times_come_from(measured: Path) -> None:
@@ -95,7 +125,7 @@ def test_the_plan_covers_every_term_layout_and_precision() -> None:
     [
         (["--passes", "0"], "--passes=0 must be at least 1"),
         (["--passes", "x"], "invalid int value"),
-        (["--frobnicate"], "unrecognized arguments"),
+        (["--frobnicate"], "unknown --frobnicate; did you mean '--force'?"),
         (["topology=none_such"], "none_such"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hetengine.calibrate.estimate import copy_cost, dispatch, kernel_cost, typical
+from hetengine.calibrate.estimate import copy_cost, dispatch, kernel_cost, typical, with_pauses
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.calibrate.measure import kernel_table, peaks
 from hetengine.device import Span, Work
@@ -105,3 +105,10 @@ def test_typical_leaves_spikes_out_but_not_the_interpreters_pauses() -> None:
     middle, half = typical([1e-5] * 98 + [2e-3, 0.5])
     assert middle == pytest.approx((98 * 1e-5 + 2e-3) / 99)
     assert half > 0.0
+
+
+def test_late_wakes_count_and_the_longest_in_a_thousand_do_not() -> None:
+    assert with_pauses([1e-5] * 1997 + [2e-3, 5e-3, 5e-3])[0] == pytest.approx(
+        (1997 * 1e-5 + 2e-3) / 1998
+    )
+    assert with_pauses([2.0, 4.0]) == (3.0, pytest.approx(1.96 / 2**0.5))

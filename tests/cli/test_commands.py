@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -146,7 +147,7 @@ def test_shell_completion_installs_for_our_command(hetengine) -> None:
 QUICK = """
 import sys
 import hetengine
-slow = {"numpy", "scipy", "numba", "sklearn", "rich"} & sys.modules.keys()
+slow = {"numpy", "scipy", "numba", "sklearn", "rich", "hydra", "omegaconf"} & sys.modules.keys()
 assert not slow, slow
 from hetengine.__main__ import main
 for command in (["devices"], ["doctor"], ["--version"]):
@@ -156,8 +157,18 @@ assert not heavy, heavy
 """
 
 
-def test_commands_start_without_hydra() -> None:
+SHIPPED = """
+import sys
+from hetengine.__main__ import main
+assert main(["experiment=adult_svm", "max_rounds=1", "progress=none"]) in (0, 3)
+slow = {"sklearn", "pandas", "matplotlib", "torch", "hetengine_numpy.nets"} & sys.modules.keys()
+assert not slow, slow
+"""
+
+
+@pytest.mark.parametrize("code", [QUICK, SHIPPED], ids=["commands", "shipped set"])
+def test_nothing_is_imported_that_is_not_needed(code: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", QUICK], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hetengine.api import compose
 from hetengine.config import RunConfig, digest
 from hetengine.errors import UsageError
 from hetengine.families import NetParts, check_family, linear_parts, net_parts, trains_net
+from hetengine.paths import conf_dir
+from hetengine.solvers.local_sgd.accounting import check_accounts
+from hetengine.solvers.local_sgd.classes import members_of
+from hetengine.solvers.local_sgd.config import LocalSgdConfig
+from hetengine.solvers.local_sgd.policies import FailureConfig
 
+BASELINES = sorted(path.stem for path in (Path(conf_dir()) / "baseline").glob("*.yaml"))
 NET = ("problem=cnn", "data=digits_images", "solver=local_sgd")
 
 
@@ -90,6 +98,14 @@ def test_policies_are_groups() -> None:
     assert (solver.failure.action, solver.evaluation.unit) == ("drop", "round")
 
 
+@pytest.mark.parametrize("action", ["readmit", "drop", "stop"])
+def test_options_of_failures_say_all_that_can_be_set(action: str) -> None:
+    option = yaml.safe_load(
+        (Path(conf_dir()) / "solver" / "failure" / f"{action}.yaml").read_text()
+    )
+    assert option == asdict(replace(FailureConfig(), action=action))
+
+
 def test_worker_classes_are_a_group_too() -> None:
     words = ["solver/workers=fast_slow", "solver.workers.fast.tau=8"]
     workers = parts(*words, "solver.workers.slow.devices=[cpu1]").solver.workers
@@ -110,6 +126,31 @@ def test_a_baseline_sets_the_solver_and_an_experiment_or_the_command_line_wins()
     assert parts("baseline=local_fast", "solver.workers.fast.tau=4").solver.workers["fast"].tau == 4
     paper = net_parts(compose(["experiment=cifar10_paper", "baseline=sync_fast"])).solver
     assert (paper.label, list(paper.workers)) == ("sync_fast", ["fast"])
+
+
+@cache
+def method(baseline: str) -> LocalSgdConfig:
+    return parts(f"baseline={baseline}").solver
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+@pytest.mark.parametrize(
+    ("experiment", "samples"),
+    [("digits_nets", 1438), ("cifar10_paper", 50_000), ("cifar10_reduced", 16_384)],
+)
+def test_an_experiment_leaves_nothing_of_its_method_in_a_baseline(
+    experiment: str, samples: int, baseline: str
+) -> None:
+    """And its batches leave enough samples for the steps of a round."""
+    search = f"hydra.searchpath=[file://{Path(conf_dir()).parent / 'benchmarks' / 'conf'}]"
+    config = compose([search, f"experiment={experiment}", f"baseline={baseline}"])
+    solver, alone = net_parts(config).solver, method(baseline)
+    assert solver.label == baseline
+    for name in ("workers", "tau", "sampling", "aggregation", "momentum"):
+        assert getattr(solver, name) == getattr(alone, name)
+    topology = config.topology.build()
+    members = members_of(solver, topology.host.name, topology.accelerators)
+    check_accounts(solver, members, samples)
 
 
 def test_the_papers_recipe_is_what_cifar10_paper_says() -> None:

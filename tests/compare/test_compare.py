@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import hetengine
 from hetengine.__main__ import main
-from hetengine.compare.read import read_run
+from hetengine.compare.read import read_run, slices_of
 from hetengine.compare.report import compare
 from hetengine.compare.split import split
 from hetengine.device import Span, Work
 from hetengine.record.metrics import MetricsRow, write_metrics
-from hetengine.record.trace import write_trace
+from hetengine.record.trace import trace_events, write_trace
 
 
 def launch(
@@ -36,7 +37,10 @@ def write(
         write_trace(stream, spans, rows, {"mode": mode})
     with (folder / "metrics.csv").open("w", newline="") as stream:
         write_metrics(stream, rows)
-    (folder / "summary.json").write_text(json.dumps({"mode": mode, "seconds": seconds}))
+    summary: dict[str, object] = {"mode": mode, "seconds": seconds}
+    if mode != "execute":
+        summary["calibration"] = {"status": "STALE", "detail": "measured 2001-01-01"}
+    (folder / "summary.json").write_text(json.dumps(summary))
     return folder
 
 
@@ -75,14 +79,32 @@ def test_every_instant_counts_once(runs: tuple[Path, Path]) -> None:
     assert split(a.slices, a.seconds) == {
         "compute": 5.0,
         "transfer": 1.5,
+        "reconfigure": 0.0,
         "host": 1.5,
         "idle": 2.0,
     }
     assert split(b.slices, b.seconds) == {
         "compute": 5.0,
         "transfer": 1.0,
+        "reconfigure": 0.0,
         "host": 2.0,
         "idle": 0.0,
+    }
+
+
+def test_loading_an_fpga_is_a_part_of_its_own() -> None:
+    spans = [
+        Span("card", "compute", "load move", "reconfigure", 1.0, 4.0, Work()),
+        launch("host", "select", 0.0, 2.0, "python/gap"),
+        copied(3.5, 5.0),
+    ]
+    events = list(trace_events(spans, []))
+    assert split(slices_of(events), 6.0) == {
+        "compute": 0.0,
+        "transfer": 1.5,
+        "reconfigure": 2.5,
+        "host": 1.0,
+        "idle": 1.0,
     }
 
 
@@ -90,7 +112,7 @@ def test_the_errors_of_the_parts_add_up_to_that_of_the_makespan(runs: tuple[Path
     found = compare(*map(read_run, runs))
     assert found.makespan.error == pytest.approx(-0.2)
     assert {pair.name: pair.error for pair in found.parts} == pytest.approx(
-        {"compute": 0.0, "transfer": -0.05, "host": 0.05, "idle": -0.2}
+        {"compute": 0.0, "transfer": -0.05, "reconfigure": 0.0, "host": 0.05, "idle": -0.2}
     )
     assert sum(pair.error or 0.0 for pair in found.parts) == pytest.approx(found.makespan.error)
 
@@ -121,9 +143,12 @@ def test_the_command_writes_json_and_one_trace_with_two_groups(
 ) -> None:
     out = tmp_path / "out"
     assert main(["compare", *map(str, runs), "--out", str(out)]) == 0
-    assert "makespan" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "makespan" in told
+    assert "simulated: STALE, measured 2001-01-01" in told
     report = json.loads((out / "compare.json").read_text())
     assert report["makespan"]["error"] == pytest.approx(-0.2)
+    assert report["calibration"] == {"b": {"status": "STALE", "detail": "measured 2001-01-01"}}
     trace = json.loads((out / "trace.json").read_text())
     events = trace["traceEvents"]
     names = {
@@ -171,3 +196,23 @@ def test_a_file_of_another_kind_and_a_run_as_target_are_refused(
         csv.writer(stream).writerows([["seconds"], [1.0]])
     assert main(["compare", *map(str, runs), "--out", str(tmp_path / "out")]) == 2
     assert "no run of this version" in capsys.readouterr().err
+
+
+def test_nets_are_compared_by_the_time_to_a_test_error(
+    tmp_path: Path, runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["data=digits_images", "problem=mlp", "solver=local_sgd", "topology=fast_slow"]
+    words += ["solver.batch=16", "solver.epochs=3", "solver.epoch=pass", "progress=none"]
+    folders = [tmp_path / mode for mode in ("execute", "simulate")]
+    for folder in folders:
+        hetengine.run([*words, f"mode={folder.name}", f"hydra.run.dir={folder}"])
+    found = compare(*map(read_run, folders))
+    assert found.time_to_gap[0].name == "test error 0.5"
+    # The same parameters in both, so the same errors are reached.
+    last = [read_run(folder).gaps[-1][1] for folder in folders]
+    assert last[0] == last[1] < 0.2
+    assert all(pair.a > 0.0 and pair.b > 0.0 for pair in found.time_to_gap)
+    assert sum(pair.b for pair in found.parts) == pytest.approx(found.makespan.b)
+    assert {pair.name for pair in found.links} >= {"fast up", "slow down"}
+    assert main(["compare", str(runs[0]), str(folders[0]), "--out", str(tmp_path / "out")]) == 2
+    assert "execute is a run of a net and real is none" in capsys.readouterr().err

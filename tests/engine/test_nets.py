@@ -30,6 +30,8 @@ from hetengine.sim.cost import RooflineCost
 
 DIGITS = ["experiment=digits_nets", "progress=none"]
 SHORT = [*DIGITS, "solver/tau=given", "solver.epochs=2", "solver.target_accuracy=null"]
+ALONE = {"sync_fast", "local_fast", "anchor", "fast_hard"}
+"""Baselines without slow workers."""
 BASELINES = sorted(path.stem for path in (Path(conf_dir()) / "baseline").glob("*.yaml"))
 
 
@@ -139,6 +141,8 @@ def test_a_dry_run_has_no_parameters() -> None:
     result = hetengine.run([*SHORT, "mode=dry"])
     assert result.parameters.size == 0
     assert result.seconds > 0
+    with pytest.raises(UsageError, match="mode=dry trains nothing"):
+        result.predict(np.zeros((2, 8, 8), np.uint8))
     assert np.isnan(result.test_accuracy)
 
 
@@ -154,8 +158,11 @@ def test_shares_of_the_data_limit_no_worker_and_that_is_said() -> None:
 def test_a_result_predicts() -> None:
     result = hetengine.run([*DIGITS, "mode=simulate"])
     _, test = digits()
-    chances = result.probabilities(test.images)
-    assert chances.shape == (test.count, 10)
+    logits, chances = (f(test.images) for f in (result.decision_function, result.predict_proba))
+    assert logits.shape == chances.shape == (test.count, 10)
+    assert logits.dtype == np.float32
+    ratios = chances[:, 1:] / chances[:, :1]
+    np.testing.assert_allclose(np.log(ratios), logits[:, 1:] - logits[:, :1], atol=1e-4)
     np.testing.assert_allclose(chances.sum(axis=1), 1.0, rtol=1e-12)
     accuracy = float(np.mean(result.predict(test.images) == test.labels))
     assert accuracy == pytest.approx(result.test_accuracy, abs=1e-12)
@@ -212,8 +219,17 @@ def test_every_baseline_trains_on_two_cpus_and_eight_gpus(name: str) -> None:
     result = hetengine.run([*words, *more, f"baseline={name}", "progress=none"])
     assert (result.rounds, result.summary["label"]) == (2, name)
     workers = result.summary["workers"]
-    alone = {"sync_fast", "local_fast", "anchor", "fast_hard"}
-    assert len(workers) == (8 if name in alone else 10)
+    assert len(workers) == (8 if name in ALONE else 10)
+    assert np.isfinite(result.test_loss)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_takes_the_place_of_the_method_of_an_experiment(name: str) -> None:
+    words = [*DIGITS, f"baseline={name}", "mode=simulate", "max_rounds=1"]
+    result = hetengine.run(words)
+    assert (result.status, result.rounds, result.summary["label"]) == ("max_rounds", 1, name)
+    workers = {worker["device"]: worker for worker in result.summary["workers"]}
+    assert list(workers) == (["fast"] if name in ALONE else ["fast", "slow"])
     assert np.isfinite(result.test_loss)
 
 

@@ -34,7 +34,7 @@ IMAGE = (3, 4, 4)
     [
         ((Linear(4),), IMAGE, "needs features and gets images"),
         ((Flatten(), Conv(3)), IMAGE, r"needs images and gets 48 features"),
-        ((Linear(3), Norm()), (5,), "needs images and gets 3 features"),
+        ((Linear(3), MaxPool()), (5,), "needs images and gets 3 features"),
         ((AveragePool(), Linear(3)), IMAGE, r"end it with Linear\(4\)"),
         ((Conv(4),), IMAGE, r"ends with shape \(4, 4, 4\)"),
         ((AveragePool(),), (4, 2, 2), "no parameters"),

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hetengine.nets import NetConfig
+from hetengine.nets import Linear, NetConfig, Norm, Relu
 from hetengine.nets.factory import make_model
 from hetengine.nets.net import Net
-from tests.nets.trainer import Trainer, batch_for, trainer
+from tests.nets.trainer import Trainer, batch_for, make, trainer
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -35,6 +35,28 @@ def close(ours: np.ndarray, tensor: Any) -> None:
 def arrays_close(ours: dict[str, np.ndarray], tensors: Any) -> None:
     for array, tensor in zip(ours.values(), tensors, strict=True):
         close(array, tensor)
+
+
+def test_a_norm_of_features_is_that_of_pytorch() -> None:
+    nn, net = torch.nn, make((Linear(9), Norm(), Relu(), Linear(4)), (5,))
+    other = nn.Sequential(nn.Linear(5, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 4)).double()
+    pixels, labels = batch_for(net, 19)
+    x, target = torch.from_numpy(pixels), torch.from_numpy(labels)
+    with trainer(net, 19) as copy:
+        copy.begin()
+        copy.give(pixels, labels)
+        ours = net.parameters.arrays(copy.placed.parameters.array)
+        for tensor, array in zip(other.parameters(), ours.values(), strict=True):
+            tensor.data.copy_(torch.from_numpy(array))
+        losses = torch.nn.functional.cross_entropy(other(x), target, reduction="none")
+        losses.mean().backward()
+        close(copy.step(), losses)
+        arrays_close(copy.gradients, [p.grad for p in other.parameters()])
+        (running,) = net.statistics.arrays(copy.placed.statistics.array).values()
+        close(running[0], other[1].running_mean)
+        close(running[1], other[1].running_var)
+        copy.evaluate()
+        close(copy.placed.logits.array.reshape(19, 4), other.eval()(x))
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_configs_data_and_types_are_in_the_wheel(wheel: Path) -> None:
         "hetengine/conf/run.yaml",
         "hetengine/conf/__init__.py",
         "hetengine/conf/solver/duhl.yaml",
-        "hetengine/data/sets/adult.svm.bz2",
+        "hetengine/data/sets/adult.npz",
         "hetengine/py.typed",
         "hetengine_numpy/py.typed",
     } <= names

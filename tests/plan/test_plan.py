@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -73,38 +75,77 @@ def test_a_placement_that_is_far_behind_is_given_up() -> None:
     assert best.seconds < slower.seconds < 4 * best.seconds
 
 
-def test_the_best_is_run_for_real(
+def test_the_best_is_run_for_real_and_set_against_its_prediction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*QUICK, "solver.selection=gap,host", f"hydra.run.dir={tmp_path / 'run'}"]
-    assert main(["plan", *words]) == 2  # what hydra sets is not the plan's business
-    assert main(["plan", "--execute", *words[:-1]]) == 0
+    out = tmp_path / "it's a plan"
+    words = [*QUICK, "solver.selection=gap,host", "--out", str(out)]
+    assert main(["plan", *words, "hydra.run.dir=elsewhere"]) == 2  # that is the plan's business
+    assert not out.exists()
+    assert main(["plan", "--execute", *words]) == 0
     told = capsys.readouterr()
     assert "UNCALIBRATED: topology cpu_limited" in told.out
     assert "best: hetengine data=breast_cancer" in told.out
-    (summary,) = (tmp_path / "runs").rglob("summary.json")
-    assert '"mode": "execute"' in summary.read_text(encoding="utf-8")
+    summary = json.loads((out / "best" / "summary.json").read_text())
+    measured = json.loads((out / "plan.json").read_text())["measured"]
+    assert summary["mode"] == "execute"
+    assert measured["measured_seconds"] == summary["seconds"]
+    assert measured["error"] == pytest.approx(
+        measured["predicted_seconds"] / measured["measured_seconds"] - 1.0
+    )
+    assert f"off by {100 * measured['error']:+.1f} %" in told.out
 
 
-def test_nothing_that_reaches_the_gap_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["plan", *QUICK, "max_rounds=1", "solver.selection=random"]
+def test_a_plan_leaves_its_ranking_and_never_writes_over_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", *QUICK, "memory_fraction=0.0001,0.5"]) == 0
+    (ranking,) = (tmp_path / "plans").rglob("ranking.csv")
+    assert str(ranking.relative_to(tmp_path)) in capsys.readouterr().out
+    with ranking.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["rank"], row["status"]) for row in rows] == [("1", "converged"), ("", "refused")]
+    assert rows[0]["placement"] == "memory_fraction=0.5"
+    whole = json.loads((ranking.parent / "plan.json").read_text())
+    assert whole["words"] == QUICK
+    assert whole["calibration"]["status"] == "UNCALIBRATED"
+    assert whole["measured"] is None
+    best, refused = whole["ranking"]
+    assert best["seconds"] == float(rows[0]["seconds"])
+    assert (refused["seconds"], refused["placement"]) == (None, ["memory_fraction=0.0001"])
+    assert "capacity of" in refused["reason"]
+    assert main(["plan", *QUICK, "--out", str(ranking.parent)]) == 2
+    assert "holds a plan (ranking.csv, plan.json)" in capsys.readouterr().err
+
+
+def test_nothing_that_reaches_the_gap_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["plan", *QUICK, "max_rounds=1", "solver.selection=random", "--out", str(tmp_path)]
     assert main(words) == 3
     assert "no placement reaches the target gap" in capsys.readouterr().err
+    assert (tmp_path / "ranking.csv").exists()
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--exceute"], "unknown flag --exceute; allowed: --execute"),
+        (["--exceute"], "plan: unknown --exceute; did you mean '--execute'?"),
         (["data=shape"], "data=shape has no values"),
         (["solver.selection=gpa,host"], ""),
         (["topology.use=[nobody]"], "use names nobody; allowed: accelerator"),
     ],
 )
 def test_wrong_use_is_told_in_a_line(
-    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     code = main(["plan", *QUICK, *words])
     told = capsys.readouterr()
     if message:

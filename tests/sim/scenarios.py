@@ -15,6 +15,7 @@ from hetengine.api import compose
 from hetengine.config import DeviceConfig, LinkConfig, TierConfig, TopologyConfig
 from hetengine.device import Work
 from hetengine.engine.linear import run
+from hetengine.fpga import Design, Fpga, Resources, Unit
 from hetengine.incidents import Incident
 from hetengine.machine import Machine, open_machine
 from hetengine.record.recorder import Recorder
@@ -100,6 +101,31 @@ def a_bad_day() -> str:
     return trace(recorder)
 
 
+def tight_memory() -> str:
+    """A card that is an FPGA loads one design after the other; the host evicts what is oldest."""
+    config = two_cards()
+    units = {name: Unit([f"dense_{name}"], {"slr0": 1}) for name in ("epoch", "unpack")}
+    designs = {name: Design({name: unit}) for name, unit in units.items()}
+    card = config.devices["card0"]
+    card.fpga = Fpga(10.0, 1, 640.0, {"slr0": Resources()}, designs, reconfigure_seconds=2.0)
+    card.alloc_seconds, card.alloc_bytes_per_second = 0.25, 400.0
+    config.tiers = {
+        "dram": TierConfig("host", ["*"], 1000, evicts_to="nvme"),
+        "nvme": TierConfig("host", [], 10**6, write_bytes_per_second=50.0, latency_seconds=0.5),
+    }
+    recorder = Recorder()
+    machine = opened(config, recorder)
+    host, card0 = machine.host, machine.accelerators[0]
+    host.memory.reserve("data", 600)
+    x = host.alloc("x", 600, "u1")
+    there = card0.alloc("there", 600, "u1")
+    sent = card0.copy(there, x)
+    for name in ("dense_epoch", "dense_unpack", "dense_epoch"):
+        last = card0.launch(card0.load(name), (), Work(bytes_read=640, items=10), after=[sent])
+    machine.clock.run(until=last)
+    return trace(recorder)
+
+
 def a_dry_run() -> str:
     """Three rounds of DuHL on an FPGA, sizes only."""
     words = ["topology=xeon_u280", "data=shape", "data.rows=2000", "data.columns=500"]
@@ -117,7 +143,7 @@ def trace(recorder: Recorder) -> str:
 
 
 SCENARIOS: dict[str, Callable[[], str]] = {
-    each.__name__: each for each in (shared_links, a_bad_day, a_dry_run)
+    each.__name__: each for each in (shared_links, a_bad_day, tight_memory, a_dry_run)
 }
 
 if __name__ == "__main__":

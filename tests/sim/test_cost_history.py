@@ -57,3 +57,16 @@ def test_the_nearest_class_within_half_an_octave_counts() -> None:
 
 def test_a_class_of_too_few_measurements_does_not_count() -> None:
     assert nearest([SizeClass(work(1000), 1.0, 0.0, 2)], work(1000)) is None
+
+
+def test_what_comes_from_a_cache_says_nothing_about_what_does_not() -> None:
+    near, far = SizeClass(work(1000), 1.0, 0.0, 3, 1e6), SizeClass(work(1000), 3.0, 0.0, 3, 5e7)
+    for reuse, found in ((1e6, near), (1.9e6, near), (3e7, far), (9e7, far)):
+        assert nearest([near, far], work(1000), reuse) is found
+    assert nearest([near, far], work(1000), 8e6) is None
+    assert nearest([near, far], work(1000), math.inf) is None
+
+
+def test_launches_an_octave_apart_in_reuse_make_two_classes() -> None:
+    classes = classify([work(1000)] * 4, [1.0, 1.0, 3.0, 3.0], [1e6, 1e6, 4e7, 4e7], {"items": 1.0})
+    assert [(each.reuse_bytes, each.samples) for each in classes] == [(1e6, 2), (4e7, 2)]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hetengine.device import Work
 from hetengine.sim.cost.outliers import outlying
-from hetengine.sim.cost.regression import NEAR, fit, in_range, predict
+from hetengine.sim.cost.regression import NEAR, fit, in_range, predict, predict_all
 
 TRUE = {"constant": 2e-6, "bytes_read": 1e-10, "items": 3e-8}
 
@@ -20,6 +20,14 @@ def works(count: int = 60) -> list[Work]:
             rng.integers(1_000, 10_000_000, count), rng.integers(1, 10_000, count), strict=True
         )
     ]
+
+
+def test_many_launches_take_what_each_of_them_takes() -> None:
+    launches, far = works(), TRUE | {"beyond_1000": 3e-10}
+    reuse = [0.0, np.inf, *np.geomspace(1.0, 1e9, len(launches) - 2)]
+    each = [predict(far, work, seen) for work, seen in zip(launches, reuse, strict=True)]
+    assert predict_all(far, launches, reuse) == pytest.approx(each, rel=1e-12)
+    assert predict_all({}, launches, reuse).tolist() == [0.0] * len(launches)
 
 
 def test_exact_measurements_give_the_coefficients_back() -> None:

@@ -8,14 +8,22 @@ from typing import Any
 
 import pytest
 
-from hetengine.device import Work
-from hetengine.errors import DataError, OutOfCapacity, UsageError
+from hetengine.api import compose
+from hetengine.clock import VirtualClock
+from hetengine.device import Span, Work
+from hetengine.engine.linear import run
+from hetengine.errors import DataError, DeviceFailure, OutOfCapacity, UsageError
 from hetengine.fpga import Design, Fpga, Resources, Unit
+from hetengine.incidents import Incident
+from hetengine.record.recorder import Recorder
+from hetengine.sim import FluidNetwork
 from hetengine.sim.fpga import FpgaCost, bank_rate, lines_of
+from hetengine.sim.fpga_device import SimulatedFpga
 from hetengine.sim.fpga_fit import PipelineFit, fit_pipeline, fit_scaling
-from hetengine.topology import DeviceSpec
+from hetengine.topology import DeviceSpec, LinkSpec, Topology
 from tests.sim.pipearch import BOARDS, EPOCHS, FEATURES, LINE_BYTES, SAMPLES
 
+ENDS = ("host", "card")
 SLR = Resources(lut=1000, ff=2000, dsp=100, bram=50, uram=10)
 
 
@@ -56,11 +64,87 @@ def test_drains_come_once_a_minibatch() -> None:
     assert more - plain.seconds(plain.spec, work, "dense_epoch") == pytest.approx(10e-6)
 
 
+def opened(described: Fpga, *events: Incident) -> tuple[VirtualClock, SimulatedFpga, list[Span]]:
+    """A card alone, whose launches take half a second."""
+    clock, spans = VirtualClock(), []
+    spec = DeviceSpec("card", launch_seconds=0.5, fpga=described, events=events)
+    cost = FpgaCost(spec)
+    names = ("dense_epoch", "dense_unpack", "sparse_unpack")
+    topology = Topology("t", (DeviceSpec("host", "host"), spec), (LinkSpec("l", ENDS, 1.0, 1.0),))
+    device = SimulatedFpga(
+        *(spec, clock, dict.fromkeys(names, int), FluidNetwork(clock), topology),
+        *(spans.append, cost),
+        fpga=cost,
+    )
+    device.start()
+    return clock, device, spans
+
+
+def told(spans: list[Span]) -> list[tuple[str, str, float, float]]:
+    return [
+        (s.label, s.category, round(s.start_seconds, 4), round(s.end_seconds, 4)) for s in spans
+    ]
+
+
 def test_another_design_is_loaded_first_and_then_stays() -> None:
-    cost, nothing = card(fpga()), Work()
-    names = ["dense_epoch", "dense_unpack", "sparse_unpack", "dense_epoch"]
-    seconds = [cost.seconds(cost.spec, nothing, name) for name in names]
-    assert seconds == pytest.approx([0.5, 2.5, 0.5, 2.5], abs=2e-6)
+    clock, device, spans = opened(fpga())
+    for name in ("dense_epoch", "dense_unpack", "sparse_unpack", "dense_epoch"):
+        last = device.launch(device.load(name), (), Work())
+    clock.run(until=last)
+    assert told(spans) == [
+        ("dense_epoch", "compute", 0.0, 0.5),
+        ("load move", "reconfigure", 0.5, 2.5),
+        ("dense_unpack", "compute", 2.5, 3.0),
+        ("sparse_unpack", "compute", 3.0, 3.5),
+        ("load train", "reconfigure", 3.5, 5.5),
+        ("dense_epoch", "compute", 5.5, 6.0),
+    ]
+    assert device.cost.used == {"fpga": 4}
+
+
+def test_a_design_may_load_faster_than_the_others() -> None:
+    described = fpga()
+    described.designs["move"].reconfigure_seconds = 0.25
+    clock, device, spans = opened(described)
+    clock.run(until=device.launch(device.load("dense_unpack"), (), Work()))
+    assert told(spans)[0] == ("load move", "reconfigure", 0.0, 0.25)
+    described.designs["move"].reconfigure_seconds = -1.0
+    with pytest.raises(UsageError, match=r"designs\.move\.reconfigure_seconds=-1\.0 must be"):
+        described.check("fpga")
+
+
+def test_a_device_that_fails_has_lost_its_design() -> None:
+    clock, device, spans = opened(fpga(), Incident("fail", 1.0, 4.0))
+    lost = device.launch(device.load("dense_unpack"), (), Work())
+    with pytest.raises(DeviceFailure, match="card: failed at 1 s"):
+        clock.run(until=lost)
+    clock.run(until=5.0)
+    clock.run(until=device.launch(device.load("dense_unpack"), (), Work()))
+    assert told(spans) == [
+        ("load move", "reconfigure", 5.0, 7.0),
+        ("dense_unpack", "compute", 7.0, 7.5),
+    ]
+
+
+def test_a_slow_device_is_loaded_slowly() -> None:
+    clock, device, spans = opened(fpga(), Incident("slow", 0.0, None, 3.0))
+    clock.run(until=0.5)
+    clock.run(until=device.launch(device.load("dense_unpack"), (), Work()))
+    assert told(spans)[0] == ("load move", "reconfigure", 0.5, 6.5)
+
+
+def test_loading_stands_in_the_phases_and_the_trace_of_a_run() -> None:
+    config = compose(["topology=xeon_u280", "mode=dry", "data=shape", "data.rows=500", "tol=1e-3"])
+    config = replace(config, max_rounds=2, memory_fraction=0.5, progress="none")
+    described = config.topology.devices["accelerator"].fpga
+    assert described is not None
+    units = described.designs["descent"].units
+    described.designs["moving"] = Design({"mover": units.pop("mover")})
+    recorder = Recorder()
+    run(config, recorder)
+    loads = [span for span in recorder.spans if span.category == "reconfigure"]
+    assert {span.label for span in loads} == {"load descent", "load moving"}
+    assert recorder.phases()["reconfigure"] == pytest.approx(len(loads) * 1.0)
 
 
 def test_a_kernel_without_a_unit_is_refused() -> None:

@@ -70,6 +70,24 @@ def test_the_golden_links_share_as_worked_out_by_hand() -> None:
     ]
 
 
+def test_the_golden_memory_is_as_worked_out_by_hand() -> None:
+    # The program waits for what is evicted, then for what it allocates; then the copy goes over
+    # two links of 100 and 80 bytes a second; a launch takes a second, ten lines and an item each.
+    moved = 0.5 + 600 / 50
+    copied = moved + 0.25 + 600 / 400
+    arrived = copied + 0.75 + 600 / 80
+    launch = 1.0 + 10 / 10
+    assert sorted(slices("tight_memory")) == [
+        ("data", 0.0, moved),
+        ("dense_epoch", arrived, launch),
+        ("dense_epoch", arrived + 2 * launch + 4.0, launch),
+        ("dense_unpack", arrived + launch + 2.0, launch),
+        ("load epoch", arrived + 2 * launch + 2.0, 2.0),
+        ("load unpack", arrived + launch, 2.0),
+        ("x", copied, arrived - copied),
+    ]
+
+
 def test_the_golden_incidents_are_as_worked_out_by_hand() -> None:
     events = json.loads((GOLDEN / "a_bad_day.json").read_text(encoding="utf-8"))["traceEvents"]
     pids = {e["args"]["name"]: e["pid"] for e in events if e["name"] == "process_name"}

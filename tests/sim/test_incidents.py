@@ -8,8 +8,10 @@ import pytest
 from hetengine.device import Work
 from hetengine.errors import DeviceFailure, UsageError
 from hetengine.incidents import Incident
+from hetengine.machine import open_machine
 from hetengine.topology import DeviceSpec
 from tests.sim.conftest import Machine, nothing
+from tests.sim.scenarios import two_cards
 
 KERNELS = {"nothing": nothing}
 SLOW = Incident("slow", 2.0, 5.0, factor=3.0)
@@ -38,6 +40,50 @@ def test_a_slow_down_that_begins_and_ends_within_a_kernel() -> None:
     event = both.card.launch(both.card.load("nothing"), (), Work(flops=50))
     both.clock.run(until=event)
     assert event.end_seconds == pytest.approx(1.0 + 3.0 + 3.5)
+
+
+def test_a_slow_device_copies_slowly_too_and_starts_them_late() -> None:
+    both = machine(Incident("slow", 0.0, None, factor=4.0))
+    both.clock.run(until=1.0)
+    x, y = both.host.alloc("x", 100, "u1"), both.card.alloc("y", 100, "u1")
+    up, down = both.card.copy(y, x), both.card.copy(x, y)
+    both.clock.run(until=up & down)
+    # Half a second of latency, then 50 bytes a second up and 25 down: all of it four times.
+    assert (up.seconds, down.seconds) == pytest.approx((4 * 2.5, 4 * 4.5))
+
+
+def test_a_slow_down_begins_and_ends_while_bytes_flow() -> None:
+    both = machine(Incident("slow", 1.0, 4.0, factor=2.0))
+    x, y = both.host.alloc("x", 200, "u1"), both.card.alloc("y", 200, "u1")
+    event = both.card.copy(y, x)
+    both.clock.run(until=event)
+    # 25 bytes until 1 s, 75 in the three slow seconds, 100 at 50 a second.
+    assert event.end_seconds == pytest.approx(4.0 + 100 / 50)
+
+
+def test_a_slow_device_leaves_the_rest_of_a_shared_link_to_others() -> None:
+    config = two_cards()
+    config.devices["card0"].events = [Incident("slow", 0.0, None, 8.0)]
+    opened = open_machine(config.build(), "dry", lambda span: None)
+    opened.start()
+    opened.clock.run(until=0.5)
+    x = opened.host.alloc("x", 300, "u1")
+    slow, quick = (card.copy(card.alloc("y", 300, "u1"), x) for card in opened.accelerators)
+    opened.clock.run(until=quick)
+    # Alone each would get 80 of the root's 100; the slow one has an eighth of that and, in the
+    # four seconds and a half for which its latency lasts longer, nothing yet.
+    assert quick.seconds == pytest.approx(0.75 + 300 / 80)
+    opened.clock.run(until=slow)
+    assert slow.seconds == pytest.approx(8 * (0.75 + 300 / 80))
+
+
+def test_a_device_that_is_faster_than_usual_does_not_make_its_link_faster() -> None:
+    both = machine(Incident("slow", 0.0, None, factor=0.5))
+    both.clock.run(until=1.0)
+    x, y = both.host.alloc("x", 100, "u1"), both.card.alloc("y", 100, "u1")
+    kernel, copy = both.card.launch(both.card.load("nothing"), (), Work()), both.card.copy(y, x)
+    both.clock.run(until=kernel & copy)
+    assert (kernel.seconds, copy.seconds) == pytest.approx((0.5, 2.5))
 
 
 def test_two_slow_downs_at_once_multiply() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hetengine.clock import VirtualClock
 from hetengine.sim.cores import CorePool
 from hetengine.sim.interpreter import HOLD_SECONDS, Interpreter, Thread
@@ -45,6 +47,29 @@ def test_a_holder_goes_on_with_its_own_pieces_first() -> None:
     desk.at(5e-4, queue, "waits", 1e-3)
     desk.clock.run()
     assert [name for name, _ in desk.ends] == ["a", "b", "c", "waits"]
+
+
+def test_a_running_thread_is_faster_than_one_that_has_to_be_woken() -> None:
+    desk = Desk(wake_seconds=2e-3)
+    desk.run(Thread(), "a", 1e-3)
+    desk.run(Thread(), "sleeps", 1e-3)
+    desk.at(2e-3, Thread(), "comes along", 1.5e-3)
+    desk.at(2.5e-3, Thread(), "too late", 1e-3)
+    desk.clock.run()
+    # "sleeps" is awake after 3 ms and finds the lock taken, for another half millisecond.
+    names, ends = zip(*desk.ends, strict=True)
+    assert names == ("a", "comes along", "sleeps", "too late")
+    assert ends == pytest.approx((1e-3, 3.5e-3, 3.5e-3 + 3e-3, 3.5e-3 + 2 * 3e-3))
+
+
+def test_nobody_comes_between_when_a_holder_gives_way() -> None:
+    desk, loop = Desk(wake_seconds=1e-3), Thread()
+    desk.run(loop, "0", HOLD_SECONDS)
+    desk.run(loop, "1", 1e-3)
+    desk.at(1e-6, Thread(), "waits", 1e-3)
+    desk.at(HOLD_SECONDS + 5e-4, Thread(), "comes along", 1e-3)
+    desk.clock.run()
+    assert [name for name, _ in desk.ends] == ["0", "waits", "1", "comes along"]
 
 
 def test_a_holder_gives_way_after_five_milliseconds_if_somebody_waits() -> None:

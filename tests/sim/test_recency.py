@@ -27,6 +27,17 @@ def test_what_others_use_in_between_adds_to_the_distance() -> None:
     assert recency.use("block", 10.0, 10.0) == 10.0
 
 
+def test_what_others_use_again_and_again_counts_once() -> None:
+    recency = Recency()
+    recency.use("matrix", 40.0, 40.0)
+    for _ in range(22):
+        recency.use("block", 10.0, 10.0)
+    assert recency.use("matrix", 20.0, 40.0) == 50.0
+    recency.use("block", 5.0, 10.0)
+    assert recency.use("matrix", 20.0, 40.0) == 50.0
+    assert recency.use("block", 10.0, 10.0) == 10.0 + 20.0
+
+
 def test_more_bytes_than_the_footprint_are_all_of_it() -> None:
     recency = Recency()
     recency.use("columns", 30.0, 10.0)

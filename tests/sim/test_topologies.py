@@ -9,7 +9,8 @@ from hetengine.topology import Topology
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf" / "topology"
 ONE_CARD = ("cpu", "cpu_limited", "xeon_h200", "xeon_h200_nvme", "xeon_m4000", "xeon_u280")
-NAMES = (*ONE_CARD, "dgx_16")
+CARDS = dict.fromkeys(ONE_CARD, 1) | {"cpu_pair": 2, "dgx_16": 16}
+NAMES = tuple(CARDS)
 
 
 def read(name: str) -> Topology:
@@ -26,7 +27,7 @@ def test_each_file_is_a_valid_machine_under_its_own_name(name: str) -> None:
     topology = read(name)
     assert topology.name == name
     assert topology.host.capacity_bytes is None or topology.tiers
-    assert len(topology.accelerators) == (1 if name in ONE_CARD else 16)
+    assert len(topology.accelerators) == CARDS[name]
 
 
 @pytest.mark.parametrize("name", NAMES)

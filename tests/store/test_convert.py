@@ -15,33 +15,13 @@ import scipy.sparse
 
 from hetengine.__main__ import main
 from hetengine.data.config import DataConfig
-from hetengine.data.load import load_dataset
 from hetengine.errors import DataError, UsageError
 from hetengine.problems.matrix import columns_of
 from hetengine.store.command import memory_bytes
-from hetengine.store.convert import Request, convert
-from hetengine.store.sources.choose import source_of
-from hetengine.store.store import Store, open_store
-from tests.store.stores import quiet, write
+from hetengine.store.store import open_store
+from tests.store.stores import made, same_as_memory, write
 
 SIDES = pytest.mark.parametrize("side", ["primal", "dual"])
-
-
-def made(config: DataConfig, side: str, out: Path, memory: int = 1 << 13) -> Store:
-    dtype = np.dtype(np.float32)
-    request = Request(side=side, dtype=dtype, threshold=config.threshold, memory_bytes=memory)
-    convert(source_of(config, dtype, 3), request, out, force=False, say=quiet)
-    return open_store(out)
-
-
-def same_as_memory(config: DataConfig, side: str, out: Path) -> None:
-    store, expected = made(config, side, out), load_dataset(config, np.float32, 3)
-    assert store.shape == expected.X.shape
-    np.testing.assert_array_equal(store.y, expected.y)
-    columns, others = (columns_of(X, side, np.float32) for X in (store, expected.X))
-    w = np.random.default_rng(0).standard_normal(columns.length)
-    np.testing.assert_allclose(columns.dot(w), others.dot(w), rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(store.square_norms, others.square_norms(), rtol=1e-12)
 
 
 @SIDES
@@ -111,6 +91,21 @@ def test_numpy_files(kind: str, side: str, tmp_path: Path) -> None:
         )
         config = DataConfig("npz", path=str(path))
     same_as_memory(config, side, tmp_path / "store")
+
+
+@SIDES
+@pytest.mark.parametrize("size", [(90, 23), (3, 70), (1, 1)])
+def test_archives_of_columns_are_turned_over_on_disk(size, side: str, tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    rng = np.random.default_rng(8)
+    dense = rng.standard_normal(size) * (rng.random(size) < 0.4)
+    dense[0, 0] = 1.0
+    X = scipy.sparse.csc_array(dense)
+    members = {"data": X.data, "indices": X.indices, "indptr": X.indptr, "shape": X.shape}
+    y = np.arange(size[0], dtype=float)
+    np.savez(path, allow_pickle=False, **members, format=np.array("csc"), y=y)
+    same_as_memory(DataConfig("npz", path=str(path)), side, tmp_path / "store")
+    assert {each.name for each in tmp_path.iterdir()} == {"data.npz", "store"}
 
 
 def test_weights_of_an_archive_travel_along(tmp_path: Path) -> None:

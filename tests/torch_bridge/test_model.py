@@ -166,6 +166,8 @@ def test_evaluation_uses_running_statistics_and_counts_hits() -> None:
         bench.put("labels", labels, 0)
         bench.run(bench.placed.evaluate[0])
         np.testing.assert_allclose(bench.get("losses", 0), expected, rtol=1e-5)
+        found = bench.get("logits").reshape(BATCH, CLASSES)
+        np.testing.assert_allclose(found, logits.numpy(), rtol=1e-5, atol=1e-6)
         hits = (logits.argmax(1).numpy() == labels).astype(np.float32)
         np.testing.assert_array_equal(bench.get("hits", 0), hits)
         np.testing.assert_array_equal(bench.get("statistics"), statistics)

@@ -38,7 +38,8 @@ def _weightless(weight, first, count):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def slopes(
-    rows, runs, length, first, last, step, base, target, weight, kind, scores, slope, gradient
+    rows, runs, length, first, last, step, base, target, weight, kind, partial, scores, slope,
+    gradient,
 ):  # fmt: skip
     """Add ``X^T slope`` at scores ``base + X step`` to ``gradient``; return the summed loss.
 
@@ -62,6 +63,8 @@ def slopes(
         y and c; runs without weight are skipped.
     kind : int
         Which loss.
+    partial : ndarray, shape (0,)
+        Of the type in which the gradient of one run is summed.
     scores, slope : ndarray of float64, shape (n,)
         Get the scores and the slopes.
     gradient : ndarray of float64, shape (d + 1,)
@@ -71,10 +74,10 @@ def slopes(
     -------
     float
     """
-    values, n = rows[0], weight.size
+    n = weight.size
     changes = np.empty(length, step.dtype)
-    factors = np.empty(length, values.dtype)
-    scratch = np.empty(_width(rows, gradient), values.dtype)
+    factors = np.empty(length, partial.dtype)
+    scratch = np.empty(_width(rows, gradient), partial.dtype)
     total = 0.0
     for r in range(first, last):
         a = runs[r]

@@ -81,8 +81,8 @@ def fetch_row(rows, order, s, end):
 def add_run(rows, first, count, factors, w, total):
     """Add ``sum_k factors[k] x_{first + k}`` to ``total`` (float64), constant feature included.
 
-    Dense rows are summed in their own precision within the run, four at a time so that the vector w
-    (scratch, of their type) is read and written a quarter as often, and in float64 across runs.
+    Dense rows are summed in the precision of w (scratch) and factors within the run, four at a time
+    so that w is read and written a quarter as often, and in float64 across runs.
     """
     if len(rows) == 1:
         values, d, k = rows[0], rows[0].shape[1], 0

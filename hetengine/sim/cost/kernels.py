@@ -78,7 +78,7 @@ class KernelCosts:
         cost = find(spec.kernels, kernel, work.variant)
         if cost is None:
             return Estimate(self._roofline.seconds(spec, work), "roofline")
-        measured = nearest(self._history(cost), work)
+        measured = nearest(self._history(cost), work, reuse_bytes)
         if measured is not None:
             slope = _slope(cost, measured, work, reuse_bytes)
             return Estimate(measured.seconds * slope, "history")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
 from hetengine.device import Work
@@ -10,6 +11,11 @@ from hetengine.topology import DeviceSpec
 
 class CostModel(Protocol):
     """What decides the time of a launch in simulation."""
+
+    @property
+    def used(self) -> Counter[str]:
+        """Launches by what gave their time, for instance ``history`` or ``roofline``."""
+        ...
 
     def seconds(
         self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0

@@ -97,9 +97,8 @@ def fit(
         Sizes of the caches in bytes.
     """
     reuse = [0.0] * len(works) if reuse_bytes is None else reuse_bytes
-    named = [features(work, each, caches) for work, each in zip(works, reuse, strict=True)]
-    names = list(named[0])
-    table = np.array([list(each.values()) for each in named])
+    named = _columns(works, reuse, caches)
+    names, table = list(named), np.stack(list(named.values()), axis=1)
     measured = np.asarray(seconds, dtype=np.float64)
     out = np.zeros(measured.size, bool)
     solution = np.zeros(table.shape[1])
@@ -120,6 +119,19 @@ def fit(
     )
 
 
+def _columns(
+    works: Sequence[Work], reuse_bytes: Sequence[float], caches: Sequence[int]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the `features` of many launches, shape (n,) each."""
+    sizes = np.array([(1.0, w.bytes_read, w.bytes_written, w.flops, w.items) for w in works])
+    columns = sizes.reshape(-1, len(FEATURES)).T
+    found: dict[str, NDArray[np.float64]] = dict(zip(FEATURES, columns, strict=True))
+    reuse = np.asarray(reuse_bytes, dtype=np.float64)
+    for size in caches:
+        found[f"{BEYOND}{size}"] = found["bytes_read"] * -np.expm1(-reuse / size)
+    return found
+
+
 def _solve(table: NDArray[np.float64], measured: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least squares of residuals relative to the model, by reweighting; none negative."""
     from scipy.optimize import nnls
@@ -137,9 +149,23 @@ def _solve(table: NDArray[np.float64], measured: NDArray[np.float64]) -> NDArray
 
 def predict(coefficients: Mapping[str, float], work: Work, reuse_bytes: float = 0.0) -> float:
     """Return the seconds a regression gives a launch."""
-    caches = [int(name.removeprefix(BEYOND)) for name in coefficients if name.startswith(BEYOND)]
-    values = features(work, reuse_bytes, caches)
+    values = features(work, reuse_bytes, _caches(coefficients))
     return sum(rate * values[name] for name, rate in coefficients.items())
+
+
+def predict_all(
+    coefficients: Mapping[str, float], works: Sequence[Work], reuse_bytes: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return the seconds a regression gives each of many launches, shape (n,)."""
+    values = _columns(works, reuse_bytes, _caches(coefficients))
+    seconds = np.zeros(len(works))
+    for name, rate in coefficients.items():
+        seconds += rate * values[name]
+    return seconds
+
+
+def _caches(coefficients: Mapping[str, float]) -> list[int]:
+    return [int(name.removeprefix(BEYOND)) for name in coefficients if name.startswith(BEYOND)]
 
 
 def in_range(lower: Mapping[str, float], upper: Mapping[str, float], work: Work) -> bool:

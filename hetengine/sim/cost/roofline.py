@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hetengine.device import Work
 from hetengine.topology import DeviceSpec
 
@@ -24,10 +26,14 @@ class RooflineCost:
     3.5
     """
 
+    def __init__(self) -> None:
+        self.used: Counter[str] = Counter()
+
     def seconds(
         self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
     ) -> float:
         """Return launch overhead plus the slower of memory and arithmetic; all kernels alike."""
         memory = work.nbytes / spec.bandwidth_bytes_per_second
         arithmetic = work.flops / spec.flops_per_second
+        self.used["roofline"] += 1
         return spec.launch_seconds + max(memory, arithmetic)

@@ -107,6 +107,10 @@ class LocalSgdConfig:
         trained on.
     target_accuracy : float or None
         Test accuracy at which the run ends early.
+    checkpoint_epochs, checkpoint_seconds : float or None
+        Epochs of the run, or seconds on the wall, between two checkpoints from which
+        ``hetengine resume`` goes on; by default there are none. The run's clock stands still
+        meanwhile.
     tau, sampling, aggregation, schedule, momentum, failure, evaluation
         Policies; see their classes.
     """
@@ -118,6 +122,8 @@ class LocalSgdConfig:
     epochs: int = 100
     epoch: str = "paper"
     target_accuracy: float | None = None
+    checkpoint_epochs: float | None = None
+    checkpoint_seconds: float | None = None
     tau: TauConfig = field(default_factory=TauConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     aggregation: AggregationConfig = field(default_factory=AggregationConfig)
@@ -130,6 +136,8 @@ class LocalSgdConfig:
         at_least("solver.batch", self.batch, 1)
         at_least("solver.epochs", self.epochs, 1)
         one_of("solver.epoch", self.epoch, EPOCHS)
+        above("solver.checkpoint_epochs", self.checkpoint_epochs, 0.0)
+        above("solver.checkpoint_seconds", self.checkpoint_seconds, 0.0)
         if self.target_accuracy is not None and not 0.0 < self.target_accuracy <= 1.0:
             raise UsageError(
                 f"solver.target_accuracy={self.target_accuracy} must be above 0 and at most 1"
@@ -140,6 +148,11 @@ class LocalSgdConfig:
             raise UsageError(
                 f"solver.workers={list(self.workers)} only score; give one class role=train"
             )
+
+    @property
+    def saves(self) -> bool:
+        """Whether there are to be checkpoints."""
+        return self.checkpoint_epochs is not None or self.checkpoint_seconds is not None
 
     @property
     def classes(self) -> dict[str, WorkerClassConfig]:

@@ -77,6 +77,14 @@ class Monitor(Protocol):
         """Take a message worth keeping."""
         ...
 
+    def checkpoint_due(self, epochs: float) -> bool:
+        """Whether the state is wanted, so many epochs of the run being done."""
+        ...
+
+    def checkpoint(self, state: State) -> None:
+        """Take a state from which a run can go on."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

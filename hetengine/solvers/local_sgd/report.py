@@ -5,7 +5,8 @@ The run's clock stands still while the test set is measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from hetengine.clock import Clock
 from hetengine.errors import DeviceFailure
@@ -61,19 +62,47 @@ class Reporter:
         self._setters = tuple(setters)
         self._monitor = monitor
         self._origin_seconds = clock.now
+        self._stopped_seconds: float | None = None
         self._reached = 0
         self._loss = 0.0
         self._samples = 0
 
-    def start(self, epochs: Epochs) -> None:
-        """Count time, and evaluations due, from now on."""
-        self._origin_seconds = self._clock.now
+    def start(
+        self, epochs: Epochs, seconds: float = 0.0, loss: float = 0.0, samples: int = 0
+    ) -> None:
+        """Count time, and evaluations due, from now on.
+
+        Parameters
+        ----------
+        epochs : Epochs
+            What has been done before.
+        seconds, loss, samples
+            Of a saved run that goes on: its time, and `unreported`.
+        """
+        self._origin_seconds = self._clock.now - seconds
+        self._loss, self._samples = loss, samples
         self._reached = self._reach(epochs)
 
     @property
     def seconds(self) -> float:
-        """Seconds on the run's clock since `start`, evaluations not counted."""
-        return self._clock.now - self._origin_seconds
+        """Seconds on the run's clock since `start`, without those it has stood still."""
+        now = self._clock.now if self._stopped_seconds is None else self._stopped_seconds
+        return now - self._origin_seconds
+
+    @property
+    def unreported(self) -> tuple[float, int]:
+        """Sum of the losses since the last row, and how many they are."""
+        return self._loss, self._samples
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Do something that does not count as part of the run."""
+        self._stopped_seconds = self._clock.now
+        try:
+            yield
+        finally:
+            self._origin_seconds += self._clock.now - self._stopped_seconds
+            self._stopped_seconds = None
 
     def add(self, loss: float, samples: int) -> None:
         """Take in the losses of a round: their sum, over so many samples."""
@@ -106,9 +135,8 @@ class Reporter:
         Progress
             The row.
         """
-        begun = self._clock.now
-        score = yield from self._evaluate(epochs.rounds)
-        self._origin_seconds += self._clock.now - begun
+        with self.standing_still():
+            score = yield from self._evaluate(epochs.rounds)
         row = Progress(
             rounds=epochs.rounds,
             seconds=self.seconds,

@@ -13,6 +13,7 @@ from hetengine.solvers.local_sgd.failures import Roster, RunEnded
 from hetengine.solvers.local_sgd.loss_table import LossTable
 from hetengine.solvers.local_sgd.periods import Periods
 from hetengine.solvers.local_sgd.replica import Process
+from hetengine.solvers.local_sgd.report import Reporter
 from hetengine.solvers.local_sgd.sampling import Share
 from hetengine.solvers.local_sgd.state import State
 from hetengine.solvers.local_sgd.tau import Pace
@@ -23,7 +24,7 @@ class Snapshots:
 
     Parameters
     ----------
-    crew, roster, epochs, periods, table, pace
+    crew, roster, epochs, periods, table, pace, reporter
         Parts of the run.
     own_momentum : bool
         Whether each worker keeps its own momentum.
@@ -37,6 +38,7 @@ class Snapshots:
         periods: Periods,
         table: LossTable,
         pace: Pace,
+        reporter: Reporter,
         own_momentum: bool,
     ) -> None:
         self._crew = crew
@@ -45,6 +47,7 @@ class Snapshots:
         self._periods = periods
         self._table = table
         self._pace = pace
+        self._reporter = reporter
         self._own_momentum = own_momentum
 
     def save(self) -> Process:
@@ -56,6 +59,7 @@ class Snapshots:
             Shares no memory with the run.
         """
         crew, epochs, periods = self._crew, self._epochs, self._periods
+        seconds, (total, samples) = self._reporter.seconds, self._reporter.unreported
         momentum = yield from self._momentum()
         feeds = [worker.feed for worker in crew.workers]
         weights = [
@@ -73,10 +77,14 @@ class Snapshots:
             period=periods.period,
             round_of_period=periods.round,
             rounds_of_period=periods.length,
+            seconds=seconds,
+            loss_samples=samples,
+            loss_total=total,
             parameters=np.array(crew.parameters.base.array),
             statistics=np.array(crew.statistics.base.array),
             momentum=momentum,
             taus=np.array([self._pace.taus[m.index] for m in crew.members], np.int64),
+            speeds=self._pace.speeds,
             batches=np.array([feed.batches for feed in feeds], np.int64),
             taken=np.array([feed.taken for feed in feeds], np.int64),
             share_sizes=np.array([feed.share.ids.size for feed in feeds], np.int64),
@@ -127,7 +135,7 @@ class Snapshots:
             yield crew.momentum.put(k + 1, vector)
         if not self._own_momentum:
             yield crew.momentum.put(0, state.momentum[0])
-        self._pace.restore(dict(enumerate(state.taus.tolist())))
+        self._pace.restore(dict(enumerate(state.taus.tolist())), state.speeds)
         self._table.restore(state.losses, state.loss_rounds)
         ends = np.cumsum(state.share_sizes)[:-1]
         parts = zip(

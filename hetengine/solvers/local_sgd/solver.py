@@ -106,7 +106,7 @@ class LocalSgd:
         )
         own = config.momentum.at_average == "keep"
         self.snapshots = Snapshots(
-            crew, self.roster, self.epochs, self.periods, table, self.pace, own
+            crew, self.roster, self.epochs, self.periods, table, self.pace, self.reporter, own
         )
         self._seed = seed
         self._dtype = dtype
@@ -145,12 +145,16 @@ class LocalSgd:
         status, error = "", ""
         yield from self._begin()
         try:
-            status = (yield from self._report()) or self._status()
+            # A run that goes on has had its first row.
+            first = "" if self._start is not None else (yield from self._report())
+            status = first or self._status()
             while not status:
                 yield from self._round()
                 status = self._status()
                 if status or self.reporter.due(self.epochs):
                     status = (yield from self._report()) or status
+                if not status and self.monitor.checkpoint_due(self.epochs.done):
+                    yield from self._checkpoint()
         except RunEnded as ended:
             status, error = ended.status, ended.reason
             self.monitor.log(error)
@@ -167,17 +171,18 @@ class LocalSgd:
 
     def _begin(self) -> Process:
         """Set what the first round begins with."""
-        crew = self.crew
-        if self._start is not None:
-            yield from self.snapshots.restore(self._start)
+        crew, start = self.crew, self._start
+        if start is not None:
+            yield from self.snapshots.restore(start)
             self._resumed = {member.index for member in crew.members}
+            self.reporter.start(self.epochs, start.seconds, start.loss_total, start.loss_samples)
         else:
             parameters, statistics = self.model.initial(seeds.initial(self._seed), self._dtype)
             yield crew.parameters.put(0, parameters)
             if statistics.size:
                 yield crew.statistics.put(0, statistics)
+            self.reporter.start(self.epochs)
         self._rate = self._learning_rate()
-        self.reporter.start(self.epochs)
 
     def _accounts(self) -> Accounts:
         """Count for the round that is next, as if nobody had failed."""
@@ -275,6 +280,13 @@ class LocalSgd:
         row = yield from self.reporter.report(self.epochs, self._rate, self._averaged)
         target = self.config.target_accuracy
         return "target_accuracy" if target is not None and row.test_accuracy >= target else ""
+
+    def _checkpoint(self) -> Process:
+        """Hand the state out; workers forget what they have fetched, as a run that goes on has."""
+        with self.reporter.standing_still():
+            for seat in self.roster.at_work:
+                yield from seat.worker.settle()
+            self.monitor.checkpoint((yield from self.snapshots.save()))
 
     def _status(self) -> str:
         """Return why to stop now; empty to go on."""

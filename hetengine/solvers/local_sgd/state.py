@@ -15,6 +15,7 @@ class State:
     """A run between two rounds.
 
     With given taus, a run that goes on from it makes the same steps as one that never stopped.
+    Random numbers need nothing here: they follow from the run's seed and from counts.
 
     Attributes
     ----------
@@ -22,6 +23,11 @@ class State:
         See `hetengine.solvers.local_sgd.epochs.Epochs`.
     period, round_of_period, rounds_of_period : int
         Periods dealt, rounds of the present one done, and its length in rounds.
+    seconds : float
+        On the run's clock, evaluations and checkpoints not counted.
+    loss_samples : int
+    loss_total : float
+        Samples trained on since the last row of history, and the sum of their losses.
     parameters : ndarray, shape (P,)
     statistics : ndarray, shape (S,)
         Averages.
@@ -29,6 +35,8 @@ class State:
         Each worker's own; the common one in every row where it is averaged.
     taus : ndarray of int64, shape (workers,)
         Steps per round.
+    speeds : ndarray of float64, shape (workers, 20, 2)
+        Seconds per step and for the rest, of each worker's last rounds; NaN for none.
     batches, taken : ndarray of int64, shape (workers,)
         Batches taken in all, and samples taken of the present share.
     share_sizes : ndarray of int64, shape (workers,)
@@ -49,10 +57,14 @@ class State:
     period: int
     round_of_period: int
     rounds_of_period: int
+    seconds: float
+    loss_samples: int
+    loss_total: float
     parameters: np.ndarray
     statistics: np.ndarray
     momentum: np.ndarray
     taus: np.ndarray
+    speeds: np.ndarray
     batches: np.ndarray
     taken: np.ndarray
     share_sizes: np.ndarray
@@ -74,15 +86,13 @@ class State:
         DataError
             If a name is missing.
         """
-        names = {item.name: item.type == "int" for item in fields(cls)}
+        kinds = {"int": int, "float": float}
+        names = {item.name: kinds.get(str(item.type), np.array) for item in fields(cls)}
         missing = [name for name in names if name not in arrays]
         if missing:
             raise DataError(
                 f"this is no saved state of local SGD: {', '.join(missing)} missing; save "
                 "State.arrays() with numpy.savez"
             )
-        values: dict[str, Any] = {
-            name: int(arrays[name]) if whole else np.array(arrays[name])
-            for name, whole in names.items()
-        }
+        values: dict[str, Any] = {name: kind(arrays[name]) for name, kind in names.items()}
         return cls(**values)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+import numpy as np
 import simpy
 
 from hetengine.clock import Clock
@@ -141,9 +142,23 @@ class Pace:
                 self.taus |= dict.fromkeys(ours, slowest)
         return self.taus != before
 
-    def restore(self, taus: Mapping[int, int]) -> None:
-        """Go on with the taus of a saved run."""
+    @property
+    def speeds(self) -> np.ndarray:
+        """Measurements to save, shape (workers, 20, 2); see `State.speeds`."""
+        found = np.full((len(self._members), _KEPT, 2), np.nan)
+        for index, speeds in self._speeds.items():
+            pairs = [(each.step_seconds, each.other_seconds) for each in speeds]
+            found[index, : len(pairs)] = pairs
+        return found
+
+    def restore(self, taus: Mapping[int, int], speeds: np.ndarray) -> None:
+        """Go on with the taus and measurements of a saved run."""
         self.taus |= taus
+        known = ~np.isnan(speeds[..., 0])
+        self._speeds = {
+            index: [Speed(*pair) for pair in speeds[index, known[index]].tolist()]
+            for index in np.flatnonzero(known.any(axis=1)).tolist()
+        }
 
     def _typical(self, index: int) -> Speed:
         speeds = self._speeds[index]

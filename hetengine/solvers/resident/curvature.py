@@ -67,6 +67,10 @@ class Curvature:
     ----------
     means : ndarray of float64, shape (d + 1,), or None
         ``X^T c``, once measured.
+    runs : ndarray of int64
+        Runs of the sample, once taken.
+    scale : float
+        How many examples one of the sample stands for, by weight.
     """
 
     def __init__(self, rows: Rows, kind: Kind, centred: bool) -> None:
@@ -76,6 +80,7 @@ class Curvature:
         self._gram: np.ndarray | None = None
         self._squares: np.ndarray | None = None
         self.means: np.ndarray | None = None
+        self.runs, self.scale = np.empty(0, np.int64), 1.0
         few = rows.features <= min(_MOST_FEATURES, rows.examples / 2)
         self.sampled = rows.dense and few
 
@@ -102,7 +107,8 @@ class Curvature:
         runs = rows.sample(math.ceil(ratio * rows.features))
         ids = (runs[:, None] + np.arange(RUN)).reshape(-1)
         covered = rows.weight[ids[ids < rows.examples]].sum()
-        root = np.sqrt(rows.weight * (rows.weight.sum() / covered if covered > 0 else 1.0))
+        self.runs, self.scale = runs, rows.weight.sum() / covered if covered > 0 else 1.0
+        root = np.sqrt(rows.weight * self.scale)
         size = rows.features + 1
         panel = np.zeros((runs.size * RUN, size), rows.real)
         yield rows.gather(runs, root, np.arange(size), panel)

@@ -83,7 +83,13 @@ class Point:
         )
 
 
-def evaluate(rows: Rows, runs: np.ndarray, coef: np.ndarray, base: Point | None = None) -> Process:
+def evaluate(
+    rows: Rows,
+    runs: np.ndarray,
+    coef: np.ndarray,
+    base: Point | None = None,
+    exact: bool = False,
+) -> Process:
     """Pass over some runs at some coefficients; returns a `Point`.
 
     Parameters
@@ -95,14 +101,17 @@ def evaluate(rows: Rows, runs: np.ndarray, coef: np.ndarray, base: Point | None 
     base : Point, optional
         A point over the same runs whose scores are carried along: only the products of large steps
         need float64, because the rounding of small ones is small beside the scores.
+    exact : bool
+        Whether to sum everything in float64.
     """
     n = rows.examples
     step = coef if base is None else coef - base.coef
     large = float(np.linalg.norm(step)) > _LARGE * float(np.linalg.norm(coef))
-    step = step if large else step.astype(rows.real)
+    step = step if large or exact else step.astype(rows.real)
+    partial = np.dtype(np.float64) if exact else rows.real
     before = np.zeros(n) if base is None else base.scores
     scores, slope, gradient = np.zeros(n), np.zeros(n), np.zeros(coef.size)
-    loss = yield rows.slopes(runs, step, before, scores, slope, gradient)
+    loss = yield rows.slopes(runs, step, before, scores, slope, gradient, partial)
     if loss is None:
         loss = math.nan
     elif not (math.isfinite(loss) and np.isfinite(gradient).all()):
@@ -152,9 +161,10 @@ def coefficients(problem: CoordinateProblem, outcome: Outcome, features: int) ->
 def build_passes(rows: Rows) -> Process:
     """Launch the kernels of passes and samples on nothing, so that they are compiled."""
     none, size = rows.runs[:0], rows.features + 1
-    slope = np.zeros(rows.examples)
-    for kind in {np.dtype(np.float64), rows.real}:
-        yield rows.slopes(none, np.zeros(size, kind), slope, slope, slope, np.zeros(size))
+    slope, exact = np.zeros(rows.examples), np.dtype(np.float64)
+    for kind, partial in {(exact, rows.real), (rows.real, rows.real), (exact, exact)}:
+        step, gradient = np.zeros(size, kind), np.zeros(size)
+        yield rows.slopes(none, step, slope, slope, slope, gradient, partial)
     yield rows.moments(none, slope, np.zeros((size, 4)))
     panel = np.zeros((0, 0), rows.real)
     yield rows.gather(none, slope, np.empty(0, np.int64), panel)

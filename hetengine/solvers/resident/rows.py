@@ -105,10 +105,15 @@ class Rows:
         scores: np.ndarray,
         slope: np.ndarray,
         gradient: np.ndarray,
+        partial: np.dtype,
     ) -> Event:
-        """Add ``X^T slope`` at scores ``base + X step`` to ``gradient``; yields the summed loss."""
+        """Add ``X^T slope`` at scores ``base + X step`` to ``gradient``; yields the summed loss.
+
+        ``partial`` is the type in which the gradient of one run is summed.
+        """
         args = (self._arrays, runs, RUN, step, base, self.target, self.weight, self._kind)
-        return self._pass("rows_slopes", (*args, scores, slope, gradient), runs, 4.0, 40.0)
+        args += (np.empty(0, partial), scores, slope, gradient)
+        return self._pass("rows_slopes", args, runs, 4.0, 40.0)
 
     def moments(self, runs: np.ndarray, slope: np.ndarray, sums: np.ndarray) -> Event:
         """Add ``X^T slope``, ``X^T c`` and ``(X * X)^T c`` to the columns of ``sums``."""

@@ -8,12 +8,14 @@ the dual point ``alpha = -slope`` every coordinate's gap is 0 and what remains i
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from hetengine.problems import Certificate, CoordinateProblem, Kind, certify
 from hetengine.solvers.outcome import Outcome
-from hetengine.solvers.resident.curvature import Curvature
+from hetengine.solvers.resident.continuation import Continuation
+from hetengine.solvers.resident.curvature import Curvature, Solve
 from hetengine.solvers.resident.finish import Finish
 from hetengine.solvers.resident.point import (
     Point,
@@ -49,6 +51,7 @@ class Smooth:
         self._profiled = problem.side == "primal" and problem.intercept
         self._quadratic = problem.kind in (Kind.PENALTY, Kind.SQUARED)
         self._curvature = Curvature(rows, problem.kind, self._profiled)
+        self._known = Continuation(quadratic=False)
 
     def build(self, problem: CoordinateProblem) -> Process:
         """Launch its kernels on nothing."""
@@ -72,15 +75,28 @@ class Smooth:
         Outcome
         """
         target = _Penalised(problem, self.rows.features)
-        coef = None if start is None else coefficients(*start, self.rows.features)
-        point = yield from self._first(problem, target.penalty.size, coef)
-        secants = Secants((yield from self._curvature.inverse(target.penalty)))
+        loss, slope = _at_zero(problem.kind, self.rows)
+        gradient = None
+        if not self._curvature.known:
+            gradient = yield from self._curvature.measure(slope)
+        inverse = yield from self._curvature.inverse(target.penalty)
+        point = self._known.begin(problem, start)
+        if point is None and start is not None:
+            point = yield from self._at(coefficients(*start, self.rows.features))
+        elif point is None and gradient is not None:
+            coef = np.zeros(target.penalty.size)
+            point = self._centred(Point(coef, np.zeros(slope.size), slope, loss, gradient))
+        elif point is None:
+            point = yield from self._at((yield from self._on_sample(target, inverse)))
+        secants = Secants(inverse)
         status = "diverged" if math.isinf(point.loss) else None
         while True:
             point, certificate = yield from self._certified(problem, target, point)
             status = status or self.finish.report(certificate)
             if status is not None:
-                return self._outcome(problem, status, certificate, point)
+                outcome = self._outcome(problem, status, certificate, point)
+                self._known.keep(problem, outcome, point)
+                return outcome
             gradient = target.gradient(point)
             direction = yield self.rows.run(
                 "direction",
@@ -96,16 +112,19 @@ class Smooth:
             secants.learn(fresh.coef - point.coef, target.gradient(fresh) - gradient)
             point = fresh
 
-    def _first(self, problem: CoordinateProblem, size: int, start: np.ndarray | None) -> Process:
-        """Return the first point, and measure the curvature where that has not been done."""
-        coef = np.zeros(size) if start is None else start
-        loss, slope = _at_zero(problem.kind, self.rows)
-        gradient = None
-        if not self._curvature.known:
-            gradient = yield from self._curvature.measure(slope)
-        if gradient is None or start is not None:
-            return (yield from self._at(coef))
-        return self._centred(Point(coef, np.zeros(slope.size), slope, loss, gradient))
+    def _on_sample(self, target: _Penalised, inverse: Solve) -> Process:
+        """Return coefficients to start from: the optimum of the sample where that is one step."""
+        coef = np.zeros(target.penalty.size)
+        if not (self._quadratic and self._curvature.sampled):
+            return coef
+        point = yield from evaluate(self.rows, self._curvature.runs, coef)
+        point = self._centred(replace(point, gradient=self._curvature.scale * point.gradient))
+        gradient = target.gradient(point)
+        return (
+            yield self.rows.run(
+                "direction", lambda: -inverse(gradient), coef.size**2, "solve", nominal=coef
+            )
+        )
 
     def _at(self, coef: np.ndarray, base: Point | None = None) -> Process:
         return self._centred((yield from evaluate(self.rows, self.rows.runs, coef, base)))

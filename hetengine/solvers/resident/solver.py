@@ -60,6 +60,15 @@ class Resident:
             return WorkingSet(self.rows, problem, self.finish)
         return Smooth(self.rows, problem, self.finish)
 
+    @property
+    def stop(self) -> StopRule:
+        """When to end; may be set between two calls of `solve`."""
+        return self.finish.stop
+
+    @stop.setter
+    def stop(self, rule: StopRule) -> None:
+        self.finish.stop = rule
+
     def prepare(self) -> Process:
         """Build every kernel with launches that touch next to nothing; before the clock starts."""
         yield from self.method.build(self.problem)

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from hetengine.problems import Certificate, CoordinateProblem, certify
 from hetengine.solvers.outcome import Outcome
+from hetengine.solvers.resident.continuation import Continuation
 from hetengine.solvers.resident.extrapolation import Extrapolation
 from hetengine.solvers.resident.finish import Finish
 from hetengine.solvers.resident.model import Model
@@ -40,6 +42,9 @@ _SAMPLE_SLACK = 1.05
 _NEAR = 0.9  # of the penalty: features this close to entering come along
 _LEAST_DECREASE = 1e-15
 _DRIFT = 1e-6  # relative gap below which the rounding of float32 steps shows
+_SLOW = 6  # rounds after which it is taken to be in the way
+_PANEL_SHARE = 0.2  # of the bytes of the data that an exact model may take
+_EASY, _TIGHTER = 3, 1e-2  # rounds after which the model's minimum is sought harder, and how much
 
 
 class WorkingSet:
@@ -65,6 +70,9 @@ class WorkingSet:
         self._means: dict[int, np.ndarray] = {}
         self._norms = np.empty(0)
         self._model: Model | None = None
+        self._known = Continuation(quadratic=True)
+        self._most = _MOST
+        self._sampled = self._sample, self._scale
 
     def build(self, problem: CoordinateProblem) -> Process:
         """Launch its kernels on nothing."""
@@ -95,7 +103,26 @@ class WorkingSet:
         coef = np.zeros(features + 1) if start is None else coefficients(*start, features)
         if start is None and self._sample.size < self.rows.runs.size:
             coef = yield from self._on_sample(problem, coef)
-        return (yield from self._on_all(problem, coef))
+        elif start is not None:
+            yield from self._refit(np.flatnonzero(coef[:-1]))
+        return (yield from self._on_all(problem, coef, self._known.begin(problem, start)))
+
+    def _refit(self, support: np.ndarray) -> Process:
+        """Have the model of all rows while memory allows: on a path it is used again and again."""
+        rows, (sample, scale) = self.rows, self._sampled
+        exact = self._sample.size == rows.runs.size
+        most = int(_PANEL_SHARE * rows.matrix.nbytes / (rows.examples * rows.real.itemsize))
+        most = min(most, _MOST)
+        room = 4 * support.size <= 3 * most if exact else 2 * max(support.size, _FIRST) <= most
+        if sample.size == rows.runs.size or exact == room:
+            return
+        self._sample, self._scale, self._most = sample, scale, _MOST
+        if room:
+            self._sample, self._scale, self._most = rows.runs, 1.0, most
+        self._reset()
+        if support.size:
+            assert self._model is not None
+            yield from self._model.grow(support)
 
     def _measure(self) -> Process:
         """Measure norms on the sample, and the features' means where a constant is fitted."""
@@ -111,6 +138,7 @@ class WorkingSet:
             if runs is self._sample:
                 self._scale = scale
                 self._norms = np.sqrt(np.maximum(scale * sums[:-1, 2], 0.0))
+        self._sampled = self._sample, self._scale
         self._reset()
 
     def _reset(self) -> None:
@@ -118,9 +146,11 @@ class WorkingSet:
         means = self._means[self._sample.size] if self._profiled else None
         self._model = Model(self.rows, self._sample, root, means)
 
-    def _at(self, runs: np.ndarray, coef: np.ndarray, base: Point | None = None) -> Process:
+    def _at(
+        self, runs: np.ndarray, coef: np.ndarray, base: Point | None = None, exact: bool = False
+    ) -> Process:
         """Return the point at some coefficients, on the sample or on all rows."""
-        point = yield from evaluate(self.rows, runs, coef, base)
+        point = yield from evaluate(self.rows, runs, coef, base, exact)
         if runs.size < self.rows.runs.size:
             scale = self._scale
             point = replace(
@@ -145,23 +175,29 @@ class WorkingSet:
                 break
         return point.coef
 
-    def _on_all(self, problem: CoordinateProblem, coef: np.ndarray) -> Process:
-        point = yield from self._at(self.rows.runs, coef)
+    def _on_all(self, problem: CoordinateProblem, coef: np.ndarray, begun: Point | None) -> Process:
+        point: Any = (yield from self._at(self.rows.runs, coef)) if begun is None else begun
         dual = Extrapolation()
         status = "diverged" if math.isinf(point.loss) else None
+        exact = self.rows.real == np.float64
         while True:
             certificate, theta = yield from self._certificate(problem, point, dual)
-            if certificate.relative_gap <= _DRIFT and self.rows.real == np.float32:
+            drifts = certificate.relative_gap <= _DRIFT or self.finish.rounds == _SLOW
+            if drifts and not exact and status is None:
                 # Scores carried along in float32 drift: from here on points are measured anew.
-                point = yield from self._at(self.rows.runs, point.coef)
+                exact = True
+                point = yield from self._at(self.rows.runs, point.coef, exact=True)
                 certificate, theta = yield from self._certificate(problem, point, dual)
             status = status or self.finish.report(certificate)
             if status is not None:
                 alpha, _, _ = primal_state(problem, self.rows.matrix.root, point)
-                return Outcome(status, self.finish.rounds, certificate, alpha, theta)
+                outcome = Outcome(status, self.finish.rounds, certificate, alpha, theta)
+                self._known.keep(problem, outcome, point)
+                return outcome
             yield from self._enlarge(problem, point)
             self.finish.rounds += 1
-            point = yield from self._improve(problem, self.rows.runs, point, self.finish.stop.tol)
+            tol = self.finish.stop.tol * (1.0 if self.finish.rounds <= _EASY else _TIGHTER)
+            point = yield from self._improve(problem, self.rows.runs, point, tol, exact)
 
     def _enlarge(self, problem: CoordinateProblem, point: Point) -> Process:
         """Let the model know the features that are most likely to be missing."""
@@ -173,10 +209,11 @@ class WorkingSet:
             nominal=np.arange(0),
         )
         assert self._model is not None
-        if chosen.size + self._model.features.size > _MOST:
+        if chosen.size + self._model.features.size > self._most:
             support = np.flatnonzero(point.coef[:-1])
             self._reset()
-            chosen = np.union1d(chosen[: _MOST // 4], support[: _MOST - _MOST // 4])
+            most = self._most
+            chosen = np.union1d(chosen[: most // 4], support[: most - most // 4])
         if chosen.size:
             yield from self._model.grow(chosen)
         return self._model
@@ -192,13 +229,18 @@ class WorkingSet:
         support = int(np.count_nonzero(point.coef[:-1]))
         near = int(np.count_nonzero(slope[ids] > _NEAR * problem.l1))
         count = min(near, max(_FIRST, support)) if self._model.features.size else _FIRST
-        count = min(count, ids.size, _MOST)
+        count = min(count, ids.size, self._most)
         if 0 < count < ids.size:
             ids = ids[np.argpartition(distance, count - 1)[:count]]
         return np.sort(ids[:count])
 
     def _improve(
-        self, problem: CoordinateProblem, runs: np.ndarray, point: Point, tol: float
+        self,
+        problem: CoordinateProblem,
+        runs: np.ndarray,
+        point: Point,
+        tol: float,
+        exact: bool = False,
     ) -> Process:
         """Minimise the model with the penalty, pass over the rows, go as far as that is good."""
         model = self._model
@@ -210,11 +252,12 @@ class WorkingSet:
         yield self.rows.descend(model.gram, penalties, beta, u, enough, _MOST_EPOCHS)
         coef = point.coef.copy()
         coef[ids] = beta
-        fresh = yield from self._at(runs, coef, point)
+        fresh = yield from self._at(runs, coef, None if exact else point, exact)
         if math.isnan(fresh.loss):
             return fresh
         change = (fresh.gradient - point.gradient)[ids]
-        model.learn((fresh.coef - point.coef)[ids], change, problem.l1)
+        if self._sample.size < self.rows.runs.size:  # otherwise rounding is all there is to learn
+            model.learn((fresh.coef - point.coef)[ids], change, problem.l1)
         share = _best_share(problem, point, fresh)
         return fresh if share == 1.0 else point.towards(fresh, share)
 

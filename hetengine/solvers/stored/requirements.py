@@ -7,7 +7,7 @@ from hetengine.machine import Machine
 
 
 def check_tiers(machine: Machine, layout: str, selection: str) -> None:
-    """Refuse a machine without a disk, several accelerators, or a selection that needs memory.
+    """Refuse a machine without a disk, or a selection that needs the data in memory.
 
     Parameters
     ----------
@@ -27,12 +27,6 @@ def check_tiers(machine: Machine, layout: str, selection: str) -> None:
         raise UsageError(
             "data=store needs a device of role storage in the topology and there is none; type "
             "topology=cpu_disk, or give yours one"
-        )
-    if len(machine.accelerators) > 1:
-        names = ", ".join(device.name for device in machine.accelerators)
-        raise UsageError(
-            f"data=store trains on one accelerator and the topology has {names}; choose one, for "
-            f"instance with 'topology.use=[{machine.accelerators[0].name}]'"
         )
     if selection == "host":
         raise UsageError(

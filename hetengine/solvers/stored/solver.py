@@ -62,6 +62,7 @@ class OutOfCore(Duhl):
         self._repaired_alpha = self.state.alpha.copy()
         self._repaired_w = self.state.w.copy()
         self._read_then = 0
+        self._refreshed = False
         none = np.zeros(problem.count)
         self._look = Survey(none, none, none, none)
 
@@ -118,6 +119,7 @@ class OutOfCore(Duhl):
     def _refresh(self, solving: simpy.Event, bound: float) -> Process:
         """Measure what is in doubt, in the tier and on disk at once, until the solve is over."""
         state, memory = self.state, self.memory
+        self._refreshed = True
         if not all(seat.policy.uses_gaps for seat in self.crew.at_work):
             yield from self._read_ahead()
             return
@@ -195,6 +197,7 @@ class OutOfCore(Duhl):
     def _certified_pass(self) -> Process:
         """Prove a gap from bounds; read what they leave in doubt if that may end the run."""
         state, memory, problem = self.state, self.memory, self.problem
+        self._refreshed = False
         memory.drift.move(state.w)
         self._elements_certified = self._elements_done()
         refreshed = memory.take_count() / problem.count
@@ -241,14 +244,16 @@ class OutOfCore(Duhl):
         return self.state.rounds > 0 and read >= _READS_PER_PROOF * nbytes
 
     def _due(self, certificate: Certificate | None) -> bool:
-        """Whether the next round should certify: the gap looks small, or enough work was done."""
+        """Whether the next round should certify: the gap looks small, or enough work was done.
+
+        A round that certifies does not refresh, and reads only what may end the run: without one
+        that refreshes in between, nobody would look at columns on disk again.
+        """
         if certificate is not None:
             return False
         done = self._elements_done() - self._elements_certified
-        return (
-            self._estimate() <= self._tolerated
-            or done >= self.config.certify_ratio * self.problem.columns.nnz
-        )
+        enough = done >= self.config.certify_ratio * self.problem.columns.nnz
+        return self._estimate() <= self._tolerated or (enough and self._refreshed)
 
     def _estimate(self) -> float:
         """Return what the gap would be if no product had moved since it was measured."""

@@ -83,6 +83,8 @@ class Log:
     """Monitor that keeps what it hears."""
 
     rows: list[Progress] = field(default_factory=list)
+    every: float | None = None
+    states: list[State] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
     def evaluated(self, progress: Progress) -> None:
@@ -90,6 +92,12 @@ class Log:
 
     def log(self, message: str) -> None:
         self.messages.append(message)
+
+    def checkpoint_due(self, epochs: float) -> bool:
+        return self.every is not None and epochs >= self.every * (len(self.states) + 1)
+
+    def checkpoint(self, state: State) -> None:
+        self.states.append(state)
 
 
 @dataclass
@@ -121,10 +129,11 @@ def train(
     dtype: Any = np.float64,
     state: State | None = None,
     watch: Callable[[LocalSgd], None] | None = None,
+    checkpoint_epochs: float | None = None,
 ) -> Run:
     """Train one net on one machine."""
     spans: list[Span] = []
-    log = Log()
+    log = Log(every=checkpoint_epochs)
     opened = open_machine((machine or topology()).build(), mode, spans.append)
     try:
         solver = LocalSgd(

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 
+from hetengine.device import Buffer
 from hetengine.errors import DeviceFailure
 from hetengine.incidents import Incident
 from hetengine.solvers.local_sgd import seeds
@@ -22,7 +23,15 @@ from tests.solvers.local_sgd.harness import (
     topology,
     train,
 )
-from tests.solvers.local_sgd.tiny import Fault, Faults, TinyNet, poisons_at, raises_at, stalls_at
+from tests.solvers.local_sgd.tiny import (
+    Fault,
+    Faults,
+    TinyNet,
+    TinyPlaced,
+    poisons_at,
+    raises_at,
+    stalls_at,
+)
 
 DATA = make_images(600, tests=0)
 """Without test images nothing but training takes time."""
@@ -147,6 +156,39 @@ def test_a_device_that_loses_its_memory_gets_everything_again() -> None:
     ]
     assert np.isfinite(run.outcome.parameters).all()
     assert run.machine.accelerators[1].memory.used_bytes == expected_bytes(run)
+
+
+@over_modes
+def test_nothing_that_was_in_a_lost_memory_is_used_again(mode: str) -> None:
+    """Memory that comes back with garbage in it is the same run as memory that comes back whole."""
+    solvers: list[LocalSgd] = []
+    step = PREPARED + 4
+
+    def loses(number: int, parameters: np.ndarray) -> None:
+        if number == step:
+            for buffer in buffers(solvers[-1], 1):
+                buffer.array.view(np.uint8)[...] = 255
+            raise RuntimeError("the memory is gone")
+
+    def run(fault: Fault) -> Run:
+        net = broken(gpu1=fault)
+        return train(settings(ALL), mode, topology(0, 2), DATA, net, 6, watch=solvers.append)
+
+    lost, raised = run(loses), run(raises_at(step))
+    assert taking_part(lost) == [[0, 1], [0], [0, 1], [0, 1], [0, 1], [0, 1]]
+    assert "RuntimeError: the memory is gone; gpu1 is left out for now" in lost.log.messages[0]
+    assert lost.log.messages[1] == "round 3: gpu1 is back"
+    np.testing.assert_array_equal(lost.outcome.parameters, raised.outcome.parameters)
+    np.testing.assert_array_equal(lost.outcome.state.momentum, raised.outcome.state.momentum)
+    assert np.isfinite(lost.outcome.state.momentum).all()
+    assert lost.machine.accelerators[1].memory.used_bytes == expected_bytes(lost)
+
+
+def buffers(solver: LocalSgd, index: int) -> list[Buffer]:
+    """All that a worker has in the memory of its device."""
+    placed = solver.crew.workers[index].replica.placed
+    assert isinstance(placed, TinyPlaced)
+    return placed.held
 
 
 def expected_bytes(run: Run) -> int:

@@ -261,8 +261,10 @@ def test_execution_and_simulation_agree_bit_by_bit(name: str, dtype: Any) -> Non
         train(config, mode, topology(1, 2), data, dtype=dtype) for mode in ("execute", "simulate")
     )
     assert real.outcome.status == simulated.outcome.status == "finished"
+    expected = simulated.outcome.state.arrays()
     for key, array in real.outcome.state.arrays().items():
-        np.testing.assert_array_equal(array, simulated.outcome.state.arrays()[key], key)
+        if key not in ("seconds", "speeds"):
+            np.testing.assert_array_equal(array, expected[key], key)
     timeless = [dataclasses.replace(row, seconds=0.0) for row in real.log.rows]
     assert str(timeless) == str([dataclasses.replace(r, seconds=0.0) for r in simulated.log.rows])
     assert real.outcome.parameters.dtype == dtype

@@ -105,13 +105,14 @@ class TinyPlaced:
     ) -> None:
         self.device, self.batch, self.ready = device, batch, ()
         self._net, self._normalise = net, normalise
-        self._held: list[Buffer] = []
+        self.held: list[Buffer] = []
         P, S = net.parameter_count, net.statistic_count
         self.parameters = self._alloc("parameters", P, dtype)
         self.momentum = self._alloc("momentum", P, dtype)
         self.gradients = self._alloc("gradients", P, dtype)
         self.statistics = self._alloc("statistics", max(S, 1), dtype)
         self.hyper = self._alloc("hyper", 4, dtype)
+        self.logits = self._alloc("logits", batch * net.classes, dtype)
         self.slots = tuple(
             Slot(
                 pixels=self._alloc("pixels", (batch, *net.input_shape), pixel_dtype),
@@ -130,8 +131,8 @@ class TinyPlaced:
         self.score = self.evaluate
 
     def _alloc(self, name: str, shape: Any, dtype: Any) -> Buffer:
-        self._held.append(self.device.alloc(name, shape, dtype))
-        return self._held[-1]
+        self.held.append(self.device.alloc(name, shape, dtype))
+        return self.held[-1]
 
     def _record(self, name: str, function: Callable[..., None], slot: Slot) -> Program:
         args = (
@@ -166,7 +167,7 @@ class TinyPlaced:
         losses[:], hits[:], _ = forward(p, x, labels, self._net.classes)
 
     def free(self) -> None:
-        for buffer in self._held:
+        for buffer in self.held:
             self.device.free(buffer)
 
 

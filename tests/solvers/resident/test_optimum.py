@@ -63,12 +63,7 @@ def test_float32_reaches_the_optimum_of_float64(name: str, threads: int) -> None
     assert -1e-7 * exact.objective <= excess <= 1.1e-5 * exact.objective
 
 
-LASSO_STALLS = pytest.mark.xfail(strict=True, reason="Lasso in float32 stalls at a gap of 1.4e-8")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param("lasso", marks=LASSO_STALLS), "logistic", "ridge", "squared_hinge"]
-)
+@pytest.mark.parametrize("name", ["lasso", "logistic", "ridge", "squared_hinge"])
 def test_float32_data_give_certificates_far_below_their_own_rounding(name: str) -> None:
     problem = build(name, make_data(name, rows=3000, features=40), dtype=np.float32)
     assert solve(problem, tol=1e-8).outcome.certificate.relative_gap <= 1e-8

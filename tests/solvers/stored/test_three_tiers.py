@@ -87,6 +87,7 @@ def machine(
         "launch_seconds": 1e-5,
     }
     beside = 8 * (24 * problem.count + 16 * problem.length) + 68 * problem.count + (90 << 10)
+    beside += (cards - 1) * (12 << 10)
     host = beside + int(share * problem.columns.nbytes)
     card = capacity_for(problem, card_share)
     devices = {"host": DeviceConfig("host", capacity_bytes=host, **rates)}
@@ -143,6 +144,31 @@ def test_the_optimum_is_that_of_data_in_memory(tmp_path, name, sparse, options) 
     true = twin.objective(alpha, twin.shared_vector(alpha))
     least = reference.solver.problem.objective(reference.outcome.alpha, reference.outcome.w)
     assert true - least <= reached.gap + 1e-8 * abs(least)
+
+
+@pytest.mark.parametrize(
+    ("name", "sparse", "options", "cards"),
+    [*((*case, 2) for case in CASES), ("lasso", False, {}, 3)],
+)
+def test_several_accelerators_find_the_same_optimum(tmp_path, name, sparse, options, cards) -> None:
+    problem, twin = stored(tmp_path, name, sparse, **options)
+    tiers = machine(problem, cards, card_share=0.6 / cards)
+    run, reference = train(problem, "simulate", tiers), solve(twin, tol=1e-8, max_rounds=20_000)
+    assert run.outcome.status == "converged"
+    best = reference.outcome.certificate.objective
+    assert run.outcome.certificate.objective == pytest.approx(best, rel=2e-6)
+
+
+@pytest.mark.parametrize("cards", [1, 2])
+@pytest.mark.parametrize("share", [0.3, 0.8])
+def test_columns_on_disk_are_looked_at_again_however_much_the_cards_do(
+    tmp_path, cards, share
+) -> None:
+    """Many inner epochs make a certificate due every round, and those read next to nothing."""
+    problem, _ = stored(tmp_path, "lasso")
+    tiers = machine(problem, cards, share, 0.6 / cards)
+    run = train(problem, "simulate", tiers, inner_epochs=20, inner_gap_ratio=0.0, max_rounds=300)
+    assert run.outcome.status == "converged"
 
 
 @over_cases
@@ -250,8 +276,6 @@ def test_what_is_missing_is_said_before_anything_is_read(tmp_path: Path) -> None
     )
     with pytest.raises(UsageError, match="needs a device of role storage"):
         train(problem, topology=bare)
-    with pytest.raises(UsageError, match="trains on one accelerator"):
-        train(problem, topology=machine(problem, cards=2))
     with pytest.raises(UsageError, match=r"type solver\.selection=gap or sequential"):
         train(problem, selection="host")
 

@@ -1,0 +1,23 @@
+"""The solvers that are compared, one module per library, imported when it is used."""
+
+from __future__ import annotations
+
+from benchmarks.peers.solvers import (
+    adelie,
+    celer,
+    cyanure,
+    hetengine,
+    liblinear,
+    skglm,
+    sklearn,
+    sklearnex,
+    snapml,
+)
+from benchmarks.peers.solvers.entry import Entry
+
+_MODULES = (hetengine, sklearn, sklearnex, liblinear, celer, skglm, cyanure, adelie, snapml)
+
+#: All entries by name.
+ENTRIES: dict[str, Entry] = {entry.name: entry for module in _MODULES for entry in module.entries()}
+
+__all__ = ["ENTRIES", "Entry"]

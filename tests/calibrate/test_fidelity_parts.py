@@ -1,0 +1,45 @@
+"""The suite of benchmarks/fidelity measured in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.fidelity.parts import Part, merged, read_parts
+from benchmarks.fidelity.score import Outcome, common_factors
+
+
+def outcome(name: str) -> Outcome:
+    parts = {"compute": 1.0, "idle": 0.5}
+    return Outcome(name, True, [1.0, 2.0, 1.5], 1.4, parts, parts)
+
+
+def test_parts_read_back_and_make_one_suite_in_its_order(tmp_path: Path) -> None:
+    first = Part("numpy 1/2", [outcome("c"), outcome("a")], {"repeats": 3})
+    second = Part("numpy 2/2", [outcome("b")], {"repeats": 3})
+    first.write(tmp_path)
+    second.write(tmp_path)
+    second.write(tmp_path)  # run again
+    assert read_parts(tmp_path) == [first, second]
+    assert [each.name for each in merged([first, second], ["a", "b", "c"])] == ["a", "b", "c"]
+
+
+def test_a_case_that_is_missing_or_there_twice_is_named() -> None:
+    part = Part("numpy 1/1", [outcome("a")], {})
+    with pytest.raises(SystemExit, match="1 cases are in no part, such as b"):
+        merged([part], ["a", "b"])
+    with pytest.raises(SystemExit, match="a is in two parts"):
+        merged([part, part], ["a"])
+
+
+def test_what_a_machine_has_slowed_down_by_is_told_apart_from_the_rest() -> None:
+    parts = {"compute": 1.0}
+    outcomes = [
+        Outcome(f"{backend} {k}", True, [1.0], simulated, parts, parts)
+        for backend, row in (("numpy", (1.2, 1.2, 1.32, 1.08)), ("opencl", (0.9, 0.9)))
+        for k, simulated in enumerate(row)
+    ]
+    found = common_factors(outcomes)
+    assert found["numpy"] == pytest.approx((1.2, 0.05))
+    assert found["opencl"] == pytest.approx((0.9, 0.0))
