@@ -51,14 +51,16 @@ def terms() -> tuple[np.ndarray, np.ndarray]:
 @over_dtypes
 @over_threads
 @pytest.mark.parametrize("kind", SMOOTH)
-def test_slopes(layout: str, dtype: type, threads: int, kind: Kind) -> None:
+@pytest.mark.parametrize("summed", [None, np.float64])
+def test_slopes(layout: str, dtype: type, threads: int, kind: Kind, summed: type | None) -> None:
     X, rows = make(layout, dtype)
     label, weight = terms()
     rng = np.random.default_rng(5)
     step, base = rng.normal(size=D + 1), rng.normal(size=N)
     scores, slope, gradient = np.full(N, np.nan), np.full(N, np.nan), np.ones(D + 1)
     runs = np.arange(0, N, LENGTH)
-    args = (step.astype(dtype), base, label, weight, int(kind), scores, slope, gradient)
+    partial = np.empty(0, summed or dtype)
+    args = (step.astype(dtype), base, label, weight, int(kind), partial, scores, slope, gradient)
     loss = kernel("rows_slopes", threads)(rows, runs, LENGTH, *args)
     counted = weight > 0
     z = base + counted * (X @ step[:-1] + step[-1])
@@ -72,7 +74,7 @@ def test_slopes(layout: str, dtype: type, threads: int, kind: Kind) -> None:
     assert loss == pytest.approx(values.sum(), rel=10 * tolerance(dtype))
     assert slope == pytest.approx((ahead - behind) / (2 * shift), abs=1e-8)
     wanted = 1.0 + np.append(X, np.ones((N, 1)), axis=1).T @ slope
-    assert gradient == pytest.approx(wanted, abs=10 * tolerance(dtype))
+    assert gradient == pytest.approx(wanted, abs=10 * tolerance(summed or dtype))
 
 
 @over_layouts
