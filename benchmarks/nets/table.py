@@ -190,6 +190,7 @@ def main(argv: list[str] | None = None) -> None:
     text = page(groups, arguments.data, accuracy, image)
     print(text)
     if arguments.out is not None:
+        arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / f"{arguments.name}.md").write_text(text, encoding="utf-8")
         picture(groups, arguments.out / image, accuracy)
 

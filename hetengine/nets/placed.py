@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,11 +75,10 @@ class PlacedNet:
         self.device, self.batch = device, batch
         self._plan = plan
         self._storage = Storage(device, plan.name, batch, dtype)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._storage.free)
             self._place(pixel_dtype, normalise, slots)
-        except Exception:
-            self._storage.free()
-            raise
+            undo.pop_all()
 
     def free(self) -> None:
         """Give back all memory once every command that uses it has run."""

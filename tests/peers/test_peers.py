@@ -34,6 +34,8 @@ def test_the_harness_and_the_project_mean_the_same_objective(kind: str, sparse: 
     assert problem.objective(result.w) == pytest.approx(result.objective, rel=1e-9)
 
 
+# A peer's last knob may be beyond what float32 allows; that it says so is no fault of the harness.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", ["scikit-learn Lasso", "scikit-learn LinearSVC"])
 def test_peers_solve_the_same_problem(name: str) -> None:
     entry = ENTRIES[name]

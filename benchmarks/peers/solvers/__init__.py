@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from benchmarks.peers.solvers import (
     adelie,
-    celer,
     cyanure,
     hetengine,
     liblinear,
-    skglm,
     sklearn,
     sklearnex,
     snapml,
+    working_sets,
 )
 from benchmarks.peers.solvers.entry import Entry
 
-_MODULES = (hetengine, sklearn, sklearnex, liblinear, celer, skglm, cyanure, adelie, snapml)
+_MODULES = (hetengine, sklearn, sklearnex, liblinear, working_sets, cyanure, adelie, snapml)
 
 #: All entries by name.
 ENTRIES: dict[str, Entry] = {entry.name: entry for module in _MODULES for entry in module.entries()}
