@@ -171,7 +171,7 @@ class Roster:
             raise RunEnded("failed", f"round {rounds + 1}: {why} (solver.failure.action=stop)")
         if not again:
             others = ", ".join(each.worker.name for each in self.at_work) or "nobody"
-            end = "for good" if self._config.action == "drop" else "for now"
+            end = "for good" if self._config.action == "drop" else "until it is asked again"
             self._monitor.log(
                 f"round {rounds + 1}: {why}; {seat.worker.name} is left out {end}, going on with "
                 f"{others}"

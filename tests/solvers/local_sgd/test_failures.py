@@ -57,8 +57,8 @@ def test_a_worker_that_raises_is_left_out_and_comes_back(mode: str) -> None:
     run = train(settings(ALL), mode, topology(0, 3), DATA, net, max_rounds=5)
     assert taking_part(run) == [[0, 1, 2], [0, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
     assert run.log.messages == [
-        "round 2: gpu1: net_train failed: RuntimeError: the kernel broke; gpu1 is left out for "
-        "now, going on with gpu0, gpu2",
+        "round 2: gpu1: net_train failed: RuntimeError: the kernel broke; gpu1 is left out "
+        "until it is asked again, going on with gpu0, gpu2",
         "round 3: gpu1 is back",
     ]
     assert np.isfinite(run.outcome.parameters).all()
@@ -93,8 +93,8 @@ def test_a_worker_that_returns_nan_is_left_out_and_begins_anew(mode: str, step: 
     assert taking_part(run) == [[0, 1], [1], [0, 1], [0, 1], [0, 1]]
     what = "losses" if step == 3 else "values"
     assert run.log.messages == [
-        f"round 2: gpu0 returned {what} that are not finite; gpu0 is left out for now, going on "
-        "with gpu1",
+        f"round 2: gpu0 returned {what} that are not finite; gpu0 is left out "
+        "until it is asked again, going on with gpu1",
         "round 3: gpu0 is back",
     ]
     assert np.isfinite(run.outcome.parameters).all()
@@ -111,7 +111,7 @@ def test_a_worker_that_stalls_is_left_out_until_it_has_come_to_its_end() -> None
     # One round waits for its deadline, three times its usual length; then 6 ms each until 150 ms.
     assert run.log.messages[0].startswith(
         "round 11: gpu1 has not come back after 0.018 s, its deadline by the rounds before was "
-        "0.018 s; gpu1 is left out for now"
+        "0.018 s; gpu1 is left out until it is asked again"
     )
     assert gone == list(range(10, 10 + len(gone)))
     assert 10 <= len(gone) <= 14
@@ -150,8 +150,8 @@ def test_a_device_that_loses_its_memory_gets_everything_again() -> None:
     # Asked again after 1, 2 and 4 rounds.
     assert gone == list(range(3, 3 + 1 + 2 + 4))
     assert run.log.messages == [
-        "round 4: gpu1: failed at 0.02 s (topology.devices.gpu1.events); gpu1 is left out for now, "
-        "going on with gpu0",
+        "round 4: gpu1: failed at 0.02 s (topology.devices.gpu1.events); gpu1 is left out "
+        "until it is asked again, going on with gpu0",
         "round 11: gpu1 is back",
     ]
     assert np.isfinite(run.outcome.parameters).all()
@@ -176,7 +176,10 @@ def test_nothing_that_was_in_a_lost_memory_is_used_again(mode: str) -> None:
 
     lost, raised = run(loses), run(raises_at(step))
     assert taking_part(lost) == [[0, 1], [0], [0, 1], [0, 1], [0, 1], [0, 1]]
-    assert "RuntimeError: the memory is gone; gpu1 is left out for now" in lost.log.messages[0]
+    assert (
+        "RuntimeError: the memory is gone; gpu1 is left out until it is asked again"
+        in lost.log.messages[0]
+    )
     assert lost.log.messages[1] == "round 3: gpu1 is back"
     np.testing.assert_array_equal(lost.outcome.parameters, raised.outcome.parameters)
     np.testing.assert_array_equal(lost.outcome.state.momentum, raised.outcome.state.momentum)
@@ -285,8 +288,8 @@ def test_a_worker_that_fails_while_it_evaluates_is_replaced() -> None:
     }
     assert batches == {"gpu0": 4, "gpu1": 26}
     assert run.log.messages == [
-        "round 1: gpu0: failed at 0.005 s (topology.devices.gpu0.events); gpu0 is left out for "
-        "now, going on with gpu1"
+        "round 1: gpu0: failed at 0.005 s (topology.devices.gpu0.events); gpu0 is left out "
+        "until it is asked again, going on with gpu1"
     ]
 
 
