@@ -155,7 +155,7 @@ def run_probe(
     recorder = Recorder()
     y = score if probe.problem in _REGRESSION else np.where(score > 0, 1.0, -1.0)
     linear.run(config_of(probe, topology, mode), recorder, Dataset("probe", X, y, None))
-    return recorder.spans
+    return list(recorder.spans)
 
 
 def config_of(probe: Probe, topology: TopologyConfig, mode: str) -> RunConfig:

@@ -10,6 +10,7 @@ from typing import Any
 from hetengine.device import Span
 from hetengine.record.metrics import Row
 from hetengine.record.progress import Progress, Silent
+from hetengine.record.span_log import SpanLog
 from hetengine.tiers import Sample
 
 
@@ -27,7 +28,7 @@ class Recorder:
     ----------
     directory : pathlib.Path or None
         As given.
-    spans : list of Span
+    spans : SpanLog
         Commands in the order they were observed.
     rows : list of MetricsRow or NetRow
         One per certificate or evaluation.
@@ -48,7 +49,7 @@ class Recorder:
     def __init__(self, progress: Progress | None = None, directory: Path | None = None) -> None:
         self.directory = directory
         self.progress = Silent() if progress is None else progress
-        self.spans: list[Span] = []
+        self.spans = SpanLog()
         self.rows: list[Any] = []
         self.samples: list[Sample] = []
         self.messages: list[str] = []
@@ -79,15 +80,8 @@ class Recorder:
 
     def observe(self, span: Span) -> None:
         """Add a span; safe from any thread."""
-        origin = self._origin_seconds
-        span = replace(
-            span,
-            start_seconds=span.start_seconds - origin,
-            end_seconds=span.end_seconds - origin,
-            issued_seconds=None if span.issued_seconds is None else span.issued_seconds - origin,
-        )
         with self._lock:
-            self.spans.append(span)
+            self.spans.append(span, self._origin_seconds)
             self._add(span.category, span.end_seconds - span.start_seconds)
             if span.direction == "up":
                 self.bytes_up += copied_bytes(span)

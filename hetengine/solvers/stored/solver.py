@@ -33,7 +33,7 @@ from hetengine.solvers.stored.waves import within
 from hetengine.solvers.worker import Process
 from hetengine.store.plan import Piece
 
-_VECTORS = 24  # float64 vectors of n numbers that solver, problem and surveys hold at a time
+_VECTORS = 44  # float64 vectors of n numbers that solver, problem and surveys hold at a time
 _DOUBT_SHARE = 0.1
 _CERTIFICATE_SHARE = 0.25
 _READS_PER_PROOF = 4.0

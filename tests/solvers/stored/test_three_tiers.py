@@ -86,7 +86,7 @@ def machine(
         "flops_per_second": 1e9,
         "launch_seconds": 1e-5,
     }
-    beside = 8 * (24 * problem.count + 16 * problem.length) + 68 * problem.count + (90 << 10)
+    beside = 8 * (44 * problem.count + 16 * problem.length) + 68 * problem.count + (90 << 10)
     beside += (cards - 1) * (12 << 10)
     host = beside + int(share * problem.columns.nbytes)
     card = capacity_for(problem, card_share)
