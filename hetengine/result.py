@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hetengine.errors import DataError
+from hetengine.predictions import labelled, linear_values
 from hetengine.record.metrics import COLUMNS, MetricsRow
 
 
@@ -94,13 +94,7 @@ class Result:
         DataError
             If X does not have one column per coefficient.
         """
-        matrix = X if hasattr(X, "tocsr") else np.asarray(X)
-        if matrix.ndim != 2 or matrix.shape[1] != self.w.size:
-            raise DataError(
-                f"X has shape {matrix.shape} but the model has {self.w.size} coefficients; "
-                f"give it as (rows, {self.w.size})"
-            )
-        return np.asarray(matrix @ self.w, dtype=np.float64) + self.intercept
+        return linear_values(X, self.w, self.intercept)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return labels for a classifier, values for a regressor.
@@ -120,8 +114,4 @@ class Result:
         DataError
             If X does not have one column per coefficient.
         """
-        values = self.decision_function(X)
-        if self.labels is None:
-            return values
-        negative, positive = self.labels
-        return np.where(values > 0, positive, negative)
+        return labelled(self.decision_function(X), self.labels)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hetengine.errors import DataError, UsageError
+from hetengine.errors import UsageError
+from hetengine.predictions import labelled, linear_values
 from hetengine.tuning.rows import COLUMNS, CV_COLUMNS, PathRow
 
 
@@ -141,7 +142,7 @@ class PathResult:
         DataError
             If X does not have one column per coefficient.
         """
-        return _values(X, self.coefs, self.intercepts)
+        return linear_values(X, self.coefs, self.intercepts)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return labels for a classifier, values for a regressor, for every point.
@@ -160,7 +161,7 @@ class PathResult:
         DataError
             If X does not have one column per coefficient.
         """
-        return _labelled(self.decision_function(X), self.labels)
+        return labelled(self.decision_function(X), self.labels)
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(row, name) for row in self.metrics])
@@ -255,22 +256,4 @@ class CvResult(PathResult):
         -------
         ndarray of shape (n_rows,), float64
         """
-        return _values(X, self.w, np.float64(self.intercept))
-
-
-def _values(X: Any, coefs: np.ndarray, intercepts: np.ndarray | np.float64) -> np.ndarray:
-    matrix = X if hasattr(X, "tocsr") else np.asarray(X)
-    features = coefs.shape[-1]
-    if matrix.ndim != 2 or matrix.shape[1] != features:
-        raise DataError(
-            f"X has shape {matrix.shape} but the models have {features} coefficients; "
-            f"give it as (rows, {features})"
-        )
-    return np.asarray(matrix @ coefs.T, dtype=np.float64) + intercepts
-
-
-def _labelled(values: np.ndarray, labels: tuple[float, float] | None) -> np.ndarray:
-    if labels is None:
-        return values
-    negative, positive = labels
-    return np.where(values > 0, positive, negative)
+        return linear_values(X, self.w, self.intercept)
