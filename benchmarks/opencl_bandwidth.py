@@ -18,11 +18,11 @@ import numpy as np
 import pyopencl as cl
 
 from hetengine.clock import WallClock
-from hetengine.device import Work
 from hetengine.problems import Kind
 from hetengine.registry import backend
 from hetengine.testing import Lab
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 from hetengine_opencl.device import OpenClDevice
 from hetengine_opencl.programs import build
 

@@ -1,22 +1,34 @@
 """How fast the simulated machine is on this one: fluid transfers and device commands per second.
 
-Run it as ``python benchmarks/sim_speed.py``; it prints two rates, each the best of three.
+Run it as ``python benchmarks/sim_speed.py``; it prints rates, each the best of three, and writes
+them with the date to ``benchmarks/results/sim_speed.md``.
 """
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from hetengine.calibrate.host import this_host
+from hetengine.calibrate.spec import KernelCost
 from hetengine.clock import VirtualClock
-from hetengine.device import Span, Work
-from hetengine.sim import FluidNetwork, RooflineCost, SimulatedDevice
+from hetengine.sim import FluidNetwork, KernelCosts, RooflineCost, SimulatedDevice
+from hetengine.sim.cost.history import SizeClass
+from hetengine.span import Span
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
+from hetengine.work import Work
 
 TRANSFERS = 40_000
 COMMANDS = 100_000
+ESTIMATES = 100_000
 FLOWS = 8
+RESULTS = Path(__file__).parent / "results" / "sim_speed.md"
 
 
 def transfers() -> int:
@@ -65,6 +77,21 @@ def commands() -> int:
     return COMMANDS
 
 
+def estimates() -> int:
+    """Look up the times of launches of many sizes among forty measured size classes."""
+    sizes = np.geomspace(1e3, 1e6, 40)
+    classes = [SizeClass(_sized(size), 1e-9 * size, 0.0, 20).line() for size in sizes]
+    known = KernelCost(coefficients={"bytes_read": 1e-9}, history=classes)
+    spec, costs = DeviceSpec("card", kernels={"touch": known}), KernelCosts()
+    for k in range(ESTIMATES):
+        costs.seconds(spec, _sized(1e3 + 10.0 * k), "touch")
+    return ESTIMATES
+
+
+def _sized(size: float) -> Work:
+    return Work(flops=2.0 * size, bytes_read=size, bytes_written=8.0, items=round(size / 64))
+
+
 def best_rate(workload: Callable[[], int]) -> float:
     """Items per second of the best of three runs."""
     rates = []
@@ -75,6 +102,26 @@ def best_rate(workload: Callable[[], int]) -> float:
     return max(rates)
 
 
+def main() -> None:
+    """Measure, print and write."""
+    per_command = best_rate(commands)
+    lines = [
+        "# How fast the simulated machine is",
+        "",
+        f"- date: {datetime.now(UTC).isoformat(timespec='minutes')}",
+        f"- processor: {this_host().cpu}, one core",
+        f"- python: {platform.python_version()}",
+        "",
+        "| | goal | measured, best of three |",
+        "|---|---:|---:|",
+        f"| transfers/s, {FLOWS} flows on one link | 20,000 | {best_rate(transfers):,.0f} |",
+        f"| device commands/s, 1 copy to 9 launches | 20,000 | {per_command:,.0f} |",
+        f"| seconds for {COMMANDS:,} device commands | 5 | {COMMANDS / per_command:.1f} |",
+        f"| times of launches looked up/s, 40 size classes | | {best_rate(estimates):,.0f} |",
+    ]
+    print("\n".join(lines))
+    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    print(f"transfers/s, {FLOWS} flows on one link: {best_rate(transfers):,.0f}")
-    print(f"commands/s, 1 copy to 9 launches:    {best_rate(commands):,.0f}")
+    main()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,49 +19,14 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.clock import Clock
-from hetengine.errors import UsageError, did_you_mean
+from hetengine.errors import UsageError
 from hetengine.leases import Leases
 from hetengine.memory import Ledger
 from hetengine.topology import DeviceSpec
+from hetengine.work import WorkOf
 
 if TYPE_CHECKING:
     from hetengine.program import Program, Step
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What one launch has to do, independent of the device that does it.
-
-    Attributes
-    ----------
-    flops : float
-        Floating-point operations.
-    bytes_read, bytes_written : float
-        Bytes moved from and to the device's memory if nothing is cached.
-    items : int
-        Coordinates, columns or samples handled; for rates in reports.
-    variant : str
-        Path through the kernel, where time depends on more than sizes: precision and kind of term,
-        or ``python`` and more for what the host does outside the backends.
-    reads : str
-        Label of what most of the bytes are part of, as memory tiers know it (``data``,
-        ``columns``); empty where caches do not matter.
-    footprint : float
-        Bytes of all that is called so on the device: launches go through it part by part.
-    """
-
-    flops: float = 0.0
-    bytes_read: float = 0.0
-    bytes_written: float = 0.0
-    items: int = 0
-    variant: str = ""
-    reads: str = ""
-    footprint: float = 0.0
-
-    @property
-    def nbytes(self) -> float:
-        """Bytes read plus bytes written."""
-        return self.bytes_read + self.bytes_written
 
 
 class Event(simpy.Event):
@@ -185,37 +150,6 @@ class HostFunction:
     def __call__(self, *args: Any) -> Any:
         """Run to completion on the calling thread."""
         return self.function(*args)
-
-
-@dataclass(frozen=True, slots=True)
-class LateWork:
-    """Work whose amount follows from a launch's result.
-
-    Attributes
-    ----------
-    nominal : Work
-        What can be said before: items and variant.
-    of : callable
-        The work, from the result.
-    """
-
-    nominal: Work
-    of: Callable[[Any], Work]
-
-    def __call__(self, result: Any) -> Work:
-        """Return the work of a launch with this result."""
-        return self.of(result)
-
-
-WorkOf = Work | LateWork | Callable[[Any], Work]
-"""The work of a launch, or a function of the launch's result where the amount depends on values."""
-
-
-def known_work(work: WorkOf) -> Work | None:
-    """Return what is known of a launch's work before it runs."""
-    if isinstance(work, LateWork):
-        return work.nominal
-    return work if isinstance(work, Work) else None
 
 
 class Device(abc.ABC):
@@ -374,127 +308,3 @@ class Device(abc.ABC):
     @abc.abstractmethod
     def close(self) -> None:
         """Release threads and memory; the device cannot be used afterwards."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceInfo:
-    """What a backend found on this machine, for ``hetengine devices``.
-
-    Attributes
-    ----------
-    backend : str
-        Backend that would run it.
-    index : int
-        What to write as ``index`` in a topology.
-    name : str
-        The driver's name for it.
-    memory_bytes : int or None
-        Its memory, if known.
-    detail : str
-        Anything else worth a line.
-    """
-
-    backend: str
-    index: int
-    name: str
-    memory_bytes: int | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of ``hetengine doctor``.
-
-    Attributes
-    ----------
-    name : str
-        What was checked.
-    ok : bool
-        Whether it passed.
-    detail : str
-        What was seen.
-    remedy : str
-        What to type to mend it; empty if it passed.
-    absent : bool
-        Whether it did not pass because something optional is not installed: no failure.
-    """
-
-    name: str
-    ok: bool
-    detail: str = ""
-    remedy: str = ""
-    absent: bool = False
-
-
-class Backend(Protocol):
-    """What a package registers under the entry-point group ``hetengine.backends``."""
-
-    name: str
-
-    def implementations(self, threads: int = 1) -> Mapping[str, Callable[..., Any]]:
-        """Kernels by name, for a number of threads where that means something."""
-        ...
-
-    def devices(self) -> list[DeviceInfo]:
-        """What this machine offers."""
-        ...
-
-    def open(self, spec: DeviceSpec, clock: Clock, observe: Observer) -> Device:
-        """Open the device a topology names; raise `BackendUnavailable` if it cannot run here."""
-        ...
-
-    def check(self) -> list[Check]:
-        """Probe the backend from import to a right answer, for ``hetengine doctor``."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One command as it ran: the common currency of traces, phases and fidelity.
-
-    Attributes
-    ----------
-    device, queue, label, category : str
-        Where it ran and what it was.
-    start_seconds, end_seconds : float
-        On the run's clock.
-    work : Work
-        What it had to do; for a copy, the bytes.
-    direction : str
-        ``up`` or ``down`` for a copy (up is away from the host), empty for a launch.
-    issued_seconds, issue_seconds : float
-        When the program handed it over (None if unknown), and the processor time the program took
-        to come to that since it last waited or handed over another.
-    busy_seconds : float or None
-        Time it took by itself, without waits for a core or for the interpreter; None if unknown.
-    """
-
-    device: str
-    queue: str
-    label: str
-    category: str
-    start_seconds: float
-    end_seconds: float
-    work: Work
-    direction: str = ""
-    issued_seconds: float | None = None
-    issue_seconds: float = 0.0
-    busy_seconds: float | None = None
-
-
-Observer = Callable[[Span], None]
-"""Receives each span once its command has run; called on the loop's thread."""
-
-
-def lookup(name: str, implementations: Mapping[str, Callable[..., Any]], backend: str) -> Any:
-    """Find a kernel in a backend's table.
-
-    Raises
-    ------
-    UsageError
-        If it is not there.
-    """
-    if name not in implementations:
-        hint = did_you_mean(name, sorted(implementations))
-        raise UsageError(f"backend {backend} has no kernel {name!r}; {hint}")
-    return implementations[name]

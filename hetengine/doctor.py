@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hetengine import registry
-from hetengine.device import Check, DeviceInfo
+from hetengine.backend import Check, DeviceInfo
 from hetengine.record.progress import human_bytes
 
 

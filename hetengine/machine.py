@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hetengine.clock import Clock, VirtualClock, WallClock
-from hetengine.device import Device, Observer
+from hetengine.device import Device
 from hetengine.registry import backend
 from hetengine.sim import SimulatedDevice
 from hetengine.sim.assemble import assemble
 from hetengine.sim.hybrid import RealDevice
+from hetengine.span import Observer
 from hetengine.store.device import StorageDevice
 from hetengine.tiers import Sample, Sampler, TierMemory, ignore
 from hetengine.topology import ROLES, DeviceSpec, Topology

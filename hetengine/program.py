@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from hetengine.device import Buffer, Device, HostFunction, Kernel, Work
+from hetengine.device import Buffer, Device, HostFunction, Kernel
 from hetengine.errors import UsageError
 from hetengine.leases import root_of
+from hetengine.work import Work
 
 Step = tuple[Kernel, Sequence[Any], Work]
 """A kernel from `hetengine.device.Device.load`, its buffers and scalars, and what it has to do."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import metadata
 
-from hetengine.device import Backend
+from hetengine.backend import Backend
 from hetengine.errors import BackendUnavailable, did_you_mean
 
 GROUP = "hetengine.backends"

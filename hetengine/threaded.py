@@ -19,19 +19,11 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.clock import WallClock, passive
-from hetengine.device import (
-    Buffer,
-    Device,
-    Event,
-    HostFunction,
-    Kernel,
-    Observer,
-    Span,
-    Work,
-    WorkOf,
-)
+from hetengine.device import Buffer, Device, Event, HostFunction, Kernel
 from hetengine.errors import DeviceFailure, HetengineError, OutOfCapacity, UsageError
+from hetengine.span import Observer, Span
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work, WorkOf
 
 COMPUTE, UP, DOWN = "compute", "up", "down"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hetengine.backend import Check, DeviceInfo
 from hetengine.clock import Clock, WallClock
-from hetengine.device import Check, Device, DeviceInfo, Observer
+from hetengine.device import Device
 from hetengine.errors import BackendUnavailable, UsageError, did_you_mean
+from hetengine.span import Observer
 from hetengine.topology import DeviceSpec
 from hetengine_cupy import cuda
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from hetengine.device import DeviceInfo
+from hetengine.backend import DeviceInfo
 from hetengine.threaded import COMPUTE, DOWN, UP
 
 

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hetengine.backend import Check
 from hetengine.clock import WallClock
-from hetengine.device import Check, Device, Span, Work
+from hetengine.device import Device
 from hetengine.errors import BackendUnavailable, HetengineError
+from hetengine.span import Span
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 from hetengine_cupy.cuda import DRIVER, one_line
 
 if TYPE_CHECKING:

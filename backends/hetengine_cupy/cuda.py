@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from hetengine.device import Check
+from hetengine.backend import Check
 
 INSTALL = "pip install 'hetengine[cuda]'"
 DRIVER = "install the NVIDIA driver, until `nvidia-smi` lists the GPU"

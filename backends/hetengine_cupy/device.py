@@ -10,20 +10,15 @@ import numpy as np
 import simpy
 from numpy.typing import DTypeLike
 
+from hetengine.backend import lookup
 from hetengine.clock import WallClock
-from hetengine.device import (
-    Buffer,
-    Event,
-    HostFunction,
-    Kernel,
-    Observer,
-    WorkOf,
-    lookup,
-)
+from hetengine.device import Buffer, Event, HostFunction, Kernel
 from hetengine.errors import UsageError
 from hetengine.program import Program, Step
+from hetengine.span import Observer
 from hetengine.threaded import DOWN, UP, ThreadedDevice, Timed
 from hetengine.topology import DeviceSpec
+from hetengine.work import WorkOf
 from hetengine_cupy.card import Card
 from hetengine_cupy.launcher import CudaLauncher
 from hetengine_cupy.memory import CardMemory

@@ -7,9 +7,11 @@ import platform
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hetengine.backend import Check, DeviceInfo
 from hetengine.clock import Clock, WallClock
-from hetengine.device import Check, Device, DeviceInfo, Observer
+from hetengine.device import Device
 from hetengine.errors import BackendUnavailable
+from hetengine.span import Observer
 from hetengine.topology import DeviceSpec
 from hetengine_numpy.table import KernelTable
 

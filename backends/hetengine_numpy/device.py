@@ -10,11 +10,14 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.aligned import aligned_zeros
+from hetengine.backend import lookup
 from hetengine.clock import WallClock
-from hetengine.device import Buffer, Event, HostFunction, Kernel, Observer, WorkOf, lookup
+from hetengine.device import Buffer, Event, HostFunction, Kernel
 from hetengine.errors import UsageError
+from hetengine.span import Observer
 from hetengine.threaded import COMPUTE, ThreadedDevice
 from hetengine.topology import DeviceSpec
+from hetengine.work import WorkOf
 from hetengine_numpy.affinity import Core
 from hetengine_numpy.slowed import Slowed, slowdown_of
 

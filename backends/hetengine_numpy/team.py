@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hetengine_numpy.kernels.net_gate import report, watch
+from hetengine_numpy.kernels.barrier import report, watch
 
 Core = Callable[..., None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hetengine.device import Check
+from hetengine.backend import Check
 from hetengine_opencl import icd
 
 _PYOPENCL = 'pip install "hetengine[opencl]"'

@@ -11,11 +11,13 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.clock import WallClock
-from hetengine.device import Buffer, Event, Kernel, Observer, WorkOf
+from hetengine.device import Buffer, Event, Kernel
 from hetengine.errors import UsageError, did_you_mean
 from hetengine.program import Program, Step
+from hetengine.span import Observer
 from hetengine.threaded import COMPUTE, DOWN, UP, ThreadedDevice, Timed
 from hetengine.topology import DeviceSpec
+from hetengine.work import WorkOf
 from hetengine_kernels import Profile, Workspace, recipe, recipe_names
 from hetengine_opencl.launcher import ClLauncher
 from hetengine_opencl.memory import ClMemory, Pool

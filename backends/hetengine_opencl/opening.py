@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hetengine.clock import WallClock
-from hetengine.device import Observer
+from hetengine.span import Observer
 from hetengine.topology import DeviceSpec
 from hetengine_kernels import Profile
 from hetengine_opencl.backend import profile_of

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from importlib import util
 from typing import Any
 
+from hetengine.backend import Check, DeviceInfo
 from hetengine.clock import Clock, WallClock
-from hetengine.device import Check, Device, DeviceInfo, Observer
+from hetengine.device import Device
 from hetengine.errors import BackendUnavailable, UsageError, did_you_mean
+from hetengine.span import Observer
 from hetengine.topology import DeviceSpec
 
 INSTALL = 'pip install "hetengine[torch]"'

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from hetengine.backend import Check, DeviceInfo
 from hetengine.clock import WallClock
-from hetengine.device import Check, Device, DeviceInfo
+from hetengine.device import Device
 from hetengine.errors import HetengineError
 from hetengine.topology import DeviceSpec
 

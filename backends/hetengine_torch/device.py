@@ -14,10 +14,12 @@ import torch
 from numpy.typing import DTypeLike
 
 from hetengine.clock import WallClock
-from hetengine.device import Buffer, Event, HostFunction, Kernel, Observer, WorkOf
+from hetengine.device import Buffer, Event, HostFunction, Kernel
 from hetengine.errors import BackendUnavailable, UsageError
+from hetengine.span import Observer
 from hetengine.threaded import COMPUTE, DOWN, UP, ThreadedDevice, Timed
 from hetengine.topology import DeviceSpec
+from hetengine.work import WorkOf
 
 
 class Threads:

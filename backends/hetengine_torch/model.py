@@ -13,9 +13,10 @@ import torch
 from numpy.typing import DTypeLike
 from torch import nn
 
-from hetengine.device import Device, Work
+from hetengine.device import Device
 from hetengine.errors import UsageError
 from hetengine.nets.model import Normalise
+from hetengine.work import Work
 from hetengine_torch.batch import Preparation
 from hetengine_torch.device import torch_dtype
 from hetengine_torch.placed import Buffers, Sizes, TorchPlaced

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from hetengine.device import Buffer, Device, Event, Work
+from hetengine.device import Buffer, Device, Event
 from hetengine.nets.model import Slot
+from hetengine.work import Work
 from hetengine_torch.program import TorchProgram
 from hetengine_torch.reach import Reach
 from hetengine_torch.replica import Replica

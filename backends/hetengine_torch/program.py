@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from hetengine.device import Buffer, Device, Work
+from hetengine.device import Buffer, Device
 from hetengine.program import Program
+from hetengine.work import Work
 from hetengine_torch.reach import Reach
 
 Step = Callable[..., None]

@@ -42,10 +42,15 @@ def main() -> None:
     measured = calibrations(names, KEPT, options.reuse)
     if options.calibrate_only:
         return
-    cases = [case for case in suite(names) if case.backend in names and options.only in case.name]
+    chosen = suite(names, options.development)
+    cases = [case for case in chosen if case.backend in names and options.only in case.name]
     k, whole = options.part
     part = _measured(f"{'+'.join(names)} {k}/{whole}", cases[k - 1 :: whole], measured, options)
-    if options.backend or options.only or whole > 1:
+    if options.development:
+        lines = markdown(part.outcomes, part.about)
+        print("\n".join(lines))
+        (KEPT / f"development_{'_'.join(names)}.md").write_text("\n".join(lines) + "\n", "utf-8")
+    elif options.backend or options.only or whole > 1:
         print("\n".join(markdown(part.outcomes, part.about)))
         print(f"\nkept in {part.write(KEPT)}")
     else:
@@ -56,7 +61,7 @@ def _measured(
     name: str, cases: list[Case], measured: dict[str, TopologyConfig], options: argparse.Namespace
 ) -> Part:
     begun, others = time.perf_counter(), Bystanders()
-    outcomes, disturbed = run_all(cases, measured, options.repeats)
+    outcomes, disturbed = run_all(cases, measured, options.repeats, KEPT)
     taken, wall = others.seconds()
     calibration = next(iter(measured.values())).calibration
     about = {
@@ -104,6 +109,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--calibrate-only", action="store_true", help="calibrate, and stop")
     parser.add_argument("--backend", choices=backends(), help="cases of one backend")
     parser.add_argument("--part", type=_part, default=(1, 1), help="K/N: every N-th case from K on")
+    parser.add_argument("--development", action="store_true", help="the cases to tune on")
     parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--merge", action="store_true", help="make one table of all parts kept")
     parser.add_argument(

@@ -1,4 +1,8 @@
-"""The suite: problems x dense and sparse x selection x memory cap, on shapes measured and not."""
+"""The suite: problems x dense and sparse x selection x memory cap, on shapes measured and not.
+
+What the simulator is tuned on are the development cases, on other shapes and other data; the judged
+ones are only looked at.
+"""
 
 from __future__ import annotations
 
@@ -76,12 +80,56 @@ PROBES = (
 )
 """What the NumPy accelerator runs."""
 
+DEV_TALL, DEV_SQUARE, DEV_THIN = Shape(26_000, 220), Shape(5_000, 1_400), Shape(45_000, 120)
+DEV_WORDS, DEV_LONG = Shape(15_000, 6_000, 0.012), Shape(50_000, 9_000, 0.003)
+DEV_EVEN = Shape(9_000, 9_000, 0.006)
+
+DEVELOPMENT = (
+    Probe(TALL, "squared_hinge", "gap", memory_fraction=0.35, rounds=40),
+    Probe(TALL, "lasso", "random", memory_fraction=0.45, rounds=40),
+    Probe(WIDE, "squared_hinge", "gap", memory_fraction=0.3, rounds=60),
+    Probe(WIDE, "ridge", "sequential", memory_fraction=0.4, rounds=50),
+    Probe(LONG, "logistic", "gap", memory_fraction=0.45, rounds=20),
+    Probe(WORDS, "squared_hinge", "random", memory_fraction=0.35, rounds=60),
+    Probe(WORDS, "ridge", "gap", memory_fraction=0.4, rounds=50),
+    Probe(SPARSER, "lasso", "sequential", memory_fraction=0.35, rounds=25),
+    Probe(SPARSER, "logistic", "gap", memory_fraction=0.3, rounds=25),
+    Probe(DEV_TALL, "svm", "random", memory_fraction=0.35, rounds=40),
+    Probe(DEV_TALL, "ridge", "gap", memory_fraction=0.45, rounds=40),
+    Probe(DEV_SQUARE, "logistic", "gap", memory_fraction=0.4, rounds=50),
+    Probe(DEV_SQUARE, "svm", "sequential", memory_fraction=0.3, rounds=40),
+    Probe(DEV_THIN, "squared_hinge", "gap", memory_fraction=0.35, rounds=40),
+    Probe(DEV_WORDS, "logistic", "random", memory_fraction=0.35, rounds=50),
+    Probe(DEV_WORDS, "lasso", "gap", memory_fraction=0.4, rounds=80),
+    Probe(DEV_LONG, "svm", "gap", memory_fraction=0.4, rounds=40),
+    Probe(DEV_LONG, "logistic", "sequential", memory_fraction=0.35, rounds=30),
+    Probe(DEV_EVEN, "squared_hinge", "gap", memory_fraction=0.45, rounds=60),
+    Probe(DEV_EVEN, "ridge", "host", rounds=40),
+    Probe(DEV_LONG, "lasso", "host", rounds=40),
+    Probe(WIDE, "ridge", "host", rounds=40),
+)
+"""What the simulator is tuned on, with every backend."""
+
+REFERENCE = (
+    Probe(Shape(8_000, 600), "svm", rounds=10),
+    Probe(Shape(6_000, 10_000, 0.012), "logistic", rounds=10),
+    Probe(WIDE, "lasso", rounds=10),
+)
+"""Short runs timed when a machine is calibrated and again among the cases: has it changed since?"""
+
 OPENCL = tuple(k for k in range(len(PROBES)) if PROBES[k].selection != "host")[::2]
 """Those of them that an OpenCL accelerator runs as well."""
 
 
-def suite(backends: tuple[str, ...]) -> list[Case]:
-    """Return all cases for the backends at hand."""
+def suite(backends: tuple[str, ...], development: bool = False) -> list[Case]:
+    """Return all cases for the backends at hand, those judged or those to tune on."""
+    if development:
+        return [
+            Case(name, probe)
+            for name in backends
+            for probe in DEVELOPMENT
+            if name == "numpy" or probe.selection != "host"
+        ]
     cases = [Case("numpy", probe) for probe in PROBES]
     if "opencl" in backends:
         cases += [Case("opencl", PROBES[k]) for k in OPENCL]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.fidelity.cases import Case
+from benchmarks.fidelity.cases import REFERENCE, Case
 from benchmarks.fidelity.score import Outcome
 from hetengine import registry
 from hetengine.api import compose
@@ -23,10 +25,12 @@ from hetengine.calibrate.status import CALIBRATED, judge
 from hetengine.compare.read import slices_of
 from hetengine.compare.split import split
 from hetengine.config import TopologyConfig
-from hetengine.device import Span
 from hetengine.record.trace import trace_events
+from hetengine.span import Span
 
 TRIES = 3
+_REFERENCES = 4
+_BETWEEN = 8
 SEED = 1
 TOPOLOGIES = {"numpy": "cpu_limited", "opencl": "opencl"}
 
@@ -65,7 +69,11 @@ def calibrations(names: tuple[str, ...], folder: Path, reuse: bool) -> dict[str,
         path = folder / f"topology_{name}.yaml"
         if not (reuse and path.is_file()):
             topology = compose([f"topology={TOPOLOGIES[name]}"]).topology
+            reference(topology)  # builds kernels
+            then = [reference(topology) for _ in range(_REFERENCES)]
             write_topology(path, measure(topology, plan(SHAPES), 2, say)[0])
+            then += [reference(topology) for _ in range(_REFERENCES)]
+            _reference_path(folder, name).write_text(json.dumps(then) + "\n", encoding="utf-8")
         found[name] = read_topology(path)
         status, detail = judge(found[name].calibration)
         say(f"{path}: {status}, {detail}")
@@ -74,12 +82,37 @@ def calibrations(names: tuple[str, ...], folder: Path, reuse: bool) -> dict[str,
     return found
 
 
+def reference(topology: TopologyConfig) -> list[float]:
+    """Run the reference runs for real and return their makespans."""
+    return [
+        max(span.end_seconds for span in run_probe(probe, topology, *_reference_data(probe)))
+        for probe in REFERENCE
+    ]
+
+
+@cache
+def _reference_data(probe: Probe) -> Any:
+    return make_data(probe.shape, probe.precision)
+
+
+def _reference_path(folder: Path, name: str) -> Path:
+    return folder / f"reference_{name}.json"
+
+
+def _drift(now: Sequence[Sequence[float]], folder: Path, name: str) -> float:
+    """Return how much longer reference runs take than just before and after calibration."""
+    then = json.loads(_reference_path(folder, name).read_text(encoding="utf-8"))
+    ratios = np.median(now, axis=0) / np.median(then, axis=0)
+    return float(np.exp(np.mean(np.log(ratios))))
+
+
 def run_all(
-    cases: list[Case], measured: dict[str, TopologyConfig], repeats: int
+    cases: list[Case], measured: dict[str, TopologyConfig], repeats: int, folder: Path
 ) -> tuple[list[Outcome], int]:
     """Run every case for real, repeat after repeat over all of them, and simulate it once.
 
-    Real runs during which other processes took part of the processor are run again.
+    Reference runs are timed beside, to be compared with those kept in the folder. Real runs during
+    which other processes took part of the processor are run again.
 
     Returns
     -------
@@ -92,10 +125,13 @@ def run_all(
     simulated: dict[Case, Times] = defaultdict(Times)
     data: dict[tuple[Shape, str], Any] = {}
     bare = {name: compose([f"topology={TOPOLOGIES[name]}"]).topology for name in measured}
+    now: dict[str, list[list[float]]] = defaultdict(list)
     disturbed = 0
     for repeat in range(repeats):
         say(f"repeat {repeat + 1} of {repeats}")
-        for case in cases:
+        for k, case in enumerate(cases):
+            if k % _BETWEEN == 0:
+                now[case.backend].append(reference(bare[case.backend]))
             probe, key = case.probe, (case.probe.shape, case.probe.precision)
             if key not in data:
                 data[key] = make_data(*key, seed=SEED)
@@ -106,6 +142,7 @@ def run_all(
             if repeat == 0:
                 topology = measured[case.backend]
                 simulated[case].add(run_probe(probe, topology, *data[key], mode="simulate"))
+    drift = {name: _drift(seen, folder, name) for name, seen in now.items()}
     outcomes = [
         Outcome(
             case.name,
@@ -114,6 +151,7 @@ def run_all(
             simulated[case].seconds[0],
             real[case].middle(),
             simulated[case].middle(),
+            drift[case.backend],
         )
         for case in cases
     ]

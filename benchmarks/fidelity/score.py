@@ -32,6 +32,8 @@ class Outcome:
         Makespan of the simulation.
     real_parts, simulated_parts : dict of str to float
         Seconds of compute, transfer, host and idle; of the median repeat.
+    drift : float
+        What reference runs took beside the repeats, over what they took around calibration.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Outcome:
     simulated_seconds: float
     real_parts: dict[str, float]
     simulated_parts: dict[str, float]
+    drift: float = 1.0
 
     @property
     def median(self) -> float:
@@ -50,6 +53,11 @@ class Outcome:
     def error(self) -> float:
         """Signed relative error of the makespan."""
         return self.simulated_seconds / self.median - 1.0
+
+    @property
+    def error_beside_drift(self) -> float:
+        """Signed relative error that is left when the machine's own change is taken out."""
+        return self.simulated_seconds * self.drift / self.median - 1.0
 
     @property
     def spread(self) -> float:
@@ -95,6 +103,26 @@ def common_factors(outcomes: Sequence[Outcome]) -> dict[str, tuple[float, float]
     return found
 
 
+def drifts(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return how much slower reference runs have become, and the errors beside that.
+
+    Returns
+    -------
+    dict
+        ``factors``, the drifts there are by backend, and median absolute errors of cases whose
+        shapes were and were not measured.
+    """
+    factors = {
+        backend: sorted({e.drift for e in outcomes if e.name.startswith(f"{backend} ")})
+        for backend in sorted({each.name.partition(" ")[0] for each in outcomes})
+    }
+    found: dict[str, Any] = {"factors": factors}
+    for name, calibrated in (("calibrated", True), ("not calibrated", False)):
+        errors = [abs(e.error_beside_drift) for e in outcomes if e.calibrated == calibrated]
+        found[name] = float(np.median(errors)) if errors else math.nan
+    return found
+
+
 def totals(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return the published numbers."""
     right, whole = rank_agreement(outcomes)
@@ -117,6 +145,7 @@ def totals(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         backend: {"simulated_over_real": factor, "median_error_beside": error}
         for backend, (factor, error) in common_factors(outcomes).items()
     }
+    found["drift"] = drifts(outcomes)
     spreads = [each.spread for each in outcomes if len(each.real_seconds) > 1]
     found["real_runs_against_themselves"] = {
         "cases": len(spreads),
@@ -164,6 +193,7 @@ def markdown(outcomes: Sequence[Outcome], about: dict[str, Any]) -> list[str]:
             f"that common factor {error:.1%}."
             for backend, (factor, error) in common_factors(outcomes).items()
         ),
+        *_drift_lines(found["drift"]),
         "",
         "| case | shape measured | real, median | spread | simulated | error |",
         "|---|---|---:|---:|---:|---:|",
@@ -174,6 +204,21 @@ def markdown(outcomes: Sequence[Outcome], about: dict[str, Any]) -> list[str]:
         for each in outcomes
     ]
     return lines
+
+
+def _drift_lines(drift: dict[str, Any]) -> list[str]:
+    """Say what reference runs tell, where they were made."""
+    factors = drift["factors"]
+    if all(each == [1.0] for each in factors.values()):
+        return []
+    seen = "; ".join(
+        f"{name} {', '.join(f'{factor:.3f}' for factor in each)}" for name, each in factors.items()
+    )
+    return [
+        f"Reference runs among the cases over the same around calibration: {seen}; with that "
+        f"drift of the machine taken out, median error {drift['calibrated']:.1%} on shapes "
+        f"calibrated, {drift['not calibrated']:.1%} on others.",
+    ]
 
 
 def _spread(outcome: Outcome) -> str:

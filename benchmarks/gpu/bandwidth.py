@@ -7,9 +7,10 @@ import statistics
 import numpy as np
 
 from benchmarks.gpu.bench import REPETITIONS, Bench, opened
-from hetengine.device import Buffer, Work
+from hetengine.device import Buffer
 from hetengine.problems import Kind
 from hetengine.threaded import COMPUTE
+from hetengine.work import Work
 from hetengine_cupy.device import CupyKernel
 from hetengine_cupy.timing import Stopwatch
 

@@ -9,7 +9,8 @@ import simpy
 
 from benchmarks.gpu.bandwidth import LENGTH
 from benchmarks.gpu.bench import Bench, opened
-from hetengine.device import Event, Work
+from hetengine.device import Event
+from hetengine.work import Work
 
 _COPY_BYTES = 1 << 26
 _COPIES = 8

@@ -25,12 +25,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.nets.torch_resnet import ResNet20, torch
-from hetengine.device import Work
 from hetengine.nets import NetConfig, Normalise
 from hetengine.nets.factory import make_model
 from hetengine.registry import backend
 from hetengine.testing import Lab
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 SHAPE, CLASSES = (3, 32, 32), 10
 NORMALISE = Normalise((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010), 4)

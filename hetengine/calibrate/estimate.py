@@ -9,10 +9,10 @@ import numpy as np
 
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.calibrate.spec import Dispatch, KernelCost
-from hetengine.device import Work
 from hetengine.sim.cost.history import classify
 from hetengine.sim.cost.outliers import outlying, pauses
 from hetengine.sim.cost.regression import Fit, fit, predict, predict_all
+from hetengine.work import Work
 
 _LAGS = ("start_seconds", "next_seconds", "relay_seconds", "notify_seconds")
 _ACCIDENTS = 0.001

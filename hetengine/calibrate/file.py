@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 _HEAD = """\
 # Measured by hetengine calibrate; use it with topology_file={name}.
-# kernels: history is one size class a line: flops bytes_read bytes_written items reuse_bytes
-# seconds deviation samples; coefficients are seconds per byte, flop and item, beyond_N of bytes
-# that were last used more than N bytes ago; dispatch: seconds between commands.
+# kernels: history is one size class a line: flops bytes_read bytes_written items footprint
+# reuse_bytes seconds deviation samples; coefficients are seconds per byte, flop and item, scattered
+# of bytes times the share of the data left out, beyond_N of bytes that were last used more than N
+# bytes ago; dispatch: seconds between commands.
 """
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hetengine.device import Span, Work
 from hetengine.sim.cost.lookup import key_of
 from hetengine.sim.recency import Recency, reuse_of
+from hetengine.span import Span
+from hetengine.work import Work
 
 _SAME = 1e-9
 _PROMPT_SECONDS = 5e-3  # beyond that a queue waited for something else

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -20,11 +21,11 @@ from hetengine.calibrate.host import cache_bytes, this_host
 from hetengine.calibrate.probes import Probe, spans_of
 from hetengine.calibrate.spec import Calibration, KernelCost
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
-from hetengine.device import Span
 from hetengine.errors import UsageError
 from hetengine.machine import open_machine
 from hetengine.sim.cost.history import read_line
 from hetengine.sim.recency import cache_domain
+from hetengine.span import Span
 
 _PACKAGES = ("hetengine", "numpy", "numba", "scipy", "simpy", "pyopencl", "cupy-cuda13x")
 _FREE_DUPLEX = 0.95
@@ -105,6 +106,7 @@ def measure(
     for turn in range(passes):
         say(f"probes, pass {turn + 1} of {passes}: {len(probes)} short runs")
         disturbed += _train(probes, bare, harvest)
+    gc.unfreeze()
     runs = passes * len(probes)
     if disturbed > _FEW * runs:
         say(
@@ -123,15 +125,22 @@ def _train(probes: list[Probe], topology: TopologyConfig, harvest: Harvest) -> i
         if others.disturb():
             again.append(probe)
         else:
-            harvest.add(spans, host)
+            _take_in(harvest, spans, host)
         others = Bystanders()
     disturbed = 0
     others = Bystanders()
     for _, spans in spans_of(again, topology):
         disturbed += others.disturb()
-        harvest.add(spans, host)
+        _take_in(harvest, spans, host)
         others = Bystanders()
     return disturbed
+
+
+def _take_in(harvest: Harvest, spans: Sequence[Span], host: str) -> None:
+    """Keep the commands of a run where the garbage collector does not look during the next one."""
+    harvest.add(spans, host)
+    gc.collect()
+    gc.freeze()
 
 
 def micro_benchmarks(topology: TopologyConfig) -> Measured:

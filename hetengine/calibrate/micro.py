@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from hetengine.calibrate.harvest import Samples
-from hetengine.device import Buffer, Device, Event, Span, Work
+from hetengine.device import Buffer, Device, Event
 from hetengine.machine import Machine
+from hetengine.span import Span
+from hetengine.work import Work
 
 REPEATS = 12
 COPY_BYTES = (256, 4 << 10, 64 << 10, 512 << 10, 4 << 20, 16 << 20)

@@ -15,11 +15,11 @@ import scipy.sparse
 
 from hetengine.config import DataConfig, ModeConfig, RunConfig, TopologyConfig
 from hetengine.data.dataset import Dataset
-from hetengine.device import Span
 from hetengine.engine import linear
 from hetengine.problems.config import ProblemConfig
 from hetengine.record.recorder import Recorder
 from hetengine.solvers.config import DuhlConfig
+from hetengine.span import Span
 
 PROBLEMS = ("svm", "lasso", "logistic", "squared_hinge", "ridge")
 """One for each kind of term; ridge is solved on the dual side."""
@@ -104,7 +104,7 @@ def plan(shapes: tuple[Shape, ...] = SHAPES) -> list[Probe]:
         for j, problem in enumerate(PROBLEMS):
             fraction = (0.25, 0.5)[(k + j) % 2]
             probes.append(Probe(shape, problem, memory_fraction=fraction))
-            probes.append(Probe(shape, problem, "host", rounds=4))
+            probes.append(Probe(shape, problem, "host", rounds=12))
         probes.append(Probe(shape, "svm", "all", memory_fraction=4.0))
         probes.append(Probe(shape, PROBLEMS[k % 2], "random"))
         probes.append(Probe(shape, PROBLEMS[(k + 1) % 2], "sequential", memory_fraction=0.25))

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, fields
 from hetengine.errors import UsageError
 
 FEATURES = ("constant", "bytes_read", "bytes_written", "flops", "items")
-"""What the time of a launch is regressed on, and per cache:"""
+"""What the time of a launch is regressed on,"""
+
+SCATTERED = "scattered"
+"""bytes read with gaps between them: those read, times the share of the data left out, and"""
 
 BEYOND = "beyond_"
-"""Bytes read that were last used more than so many bytes ago: ``beyond_1048576`` for 1 MiB."""
+"""per cache, bytes read that were last used longer ago: ``beyond_1048576`` for 1 MiB of others."""
 
 
 def is_feature(name: str) -> bool:
@@ -25,7 +28,9 @@ def is_feature(name: str) -> bool:
     >>> is_feature("flops"), is_feature("beyond_1048576"), is_feature("beyond_reach")
     (True, True, False)
     """
-    return name in FEATURES or (name.startswith(BEYOND) and name.removeprefix(BEYOND).isdigit())
+    if name.startswith(BEYOND):
+        return name.removeprefix(BEYOND).isdigit()
+    return name in (*FEATURES, SCATTERED)
 
 
 @dataclass
@@ -45,8 +50,8 @@ class KernelCost:
     lower, upper : dict of str to float
         Range of each feature in the measurements.
     history : list of str
-        One size class a line: ``flops bytes_read bytes_written items reuse_bytes seconds deviation
-        samples``; see `hetengine.sim.cost.history.SizeClass`.
+        One size class a line: ``flops bytes_read bytes_written items footprint reuse_bytes seconds
+        deviation samples``; see `hetengine.sim.cost.history.SizeClass`.
     constant_seconds : float or None
         Time of every launch, for a kernel without measurements.
     function : str
@@ -81,8 +86,8 @@ class KernelCost:
             for name, value in getattr(self, key).items():
                 if not is_feature(name):
                     raise UsageError(
-                        f"topology: {owner}.{key} has {name!r}; allowed are {', '.join(FEATURES)} "
-                        f"and {BEYOND} with a number of bytes"
+                        f"topology: {owner}.{key} has {name!r}; allowed are {', '.join(FEATURES)}, "
+                        f"{SCATTERED} and {BEYOND} with a number of bytes"
                     )
                 _at_least_zero(f"{owner}.{key}.{name}", value)
         for key in ("constant_seconds", "issue_seconds", "issue_item_seconds", "spread"):

@@ -94,7 +94,8 @@ def check_size(X: Matrix, name: str) -> None:
     """
     if X.shape[0] == 0 or X.shape[1] == 0:
         raise DataError(f"{name}: {X.shape[0]} rows x {X.shape[1]} columns; need at least 1 x 1")
-    parts = (X[block] for block in row_blocks(X)) if is_dense(X) else (X.data[:1000], X.data)
+    blocks = (X[block] for block in (slice(0, 1), *row_blocks(X)))
+    parts = blocks if is_dense(X) else (X.data[:1000], X.data)
     if not any(part.any() for part in parts):
         raise DataError(f"{name}: every entry of X is zero; there is nothing to learn from")
 

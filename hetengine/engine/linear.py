@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from hetengine.clock import Clock
 from hetengine.config import RunConfig
@@ -170,11 +172,20 @@ def ready(
         monitor.start()
         # A product of two vectors on all cores waits for those that a device's thread keeps busy:
         # tens of milliseconds for what takes five microseconds on one.
-        with threadpool_limits(1, "blas"):
+        with _pools(len(sys.modules)).limit(limits=1, user_api="blas"):
             yield Bench(machine, solver, monitor)
         recorder.devices = describe(machine)
     finally:
         machine.close()
+
+
+@lru_cache(maxsize=1)
+def _pools(modules: int) -> ThreadpoolController:
+    """Return the thread pools of all libraries, looked for again where modules have been added.
+
+    Looking takes longer than a small model takes to fit.
+    """
+    return ThreadpoolController()
 
 
 def _solver(

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hetengine.device import Buffer, Work
+from hetengine.device import Buffer
 from hetengine.nets import kernels
 from hetengine.nets.graph import BatchNorm, Branch, Convolution, Dense, Tensor
 from hetengine.nets.layout import Piece
 from hetengine.nets.storage import Storage
 from hetengine.program import Step
+from hetengine.work import Work
 
 
 @dataclass(frozen=True, slots=True)

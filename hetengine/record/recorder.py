@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hetengine.device import Span
 from hetengine.record.metrics import Row
 from hetengine.record.progress import Progress, Silent
 from hetengine.record.span_log import SpanLog
+from hetengine.span import Span
 from hetengine.tiers import Sample
 
 

@@ -7,7 +7,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from hetengine.device import Span, Work
+from hetengine.span import Span
+from hetengine.work import Work
 
 _WORDS, _NUMBERS = 7, 9
 _UNKNOWN = math.nan

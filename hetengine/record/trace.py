@@ -18,8 +18,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
-from hetengine.device import Span
 from hetengine.record.metrics import MetricsRow, PathRow, Row
+from hetengine.span import Span
 from hetengine.tiers import Sample
 
 Event = dict[str, Any]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from hetengine.clock import VirtualClock
-from hetengine.device import Device, Observer
+from hetengine.device import Device
 from hetengine.errors import UsageError
 from hetengine.sim.cores import CorePool
 from hetengine.sim.cost import KernelCosts
@@ -21,6 +21,7 @@ from hetengine.sim.loop import Loop
 from hetengine.sim.recency import Recency, cache_domain
 from hetengine.sim.storage import SimulatedStorage
 from hetengine.sim.tier_cost import TierCost, evict_seconds
+from hetengine.span import Observer
 from hetengine.tiers import Move, TierMemory
 from hetengine.topology import DeviceSpec, Topology
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hetengine.device import Buffer, HostFunction, Kernel, Work, WorkOf, known_work
+from hetengine.device import Buffer, HostFunction, Kernel
 from hetengine.errors import UsageError
 from hetengine.sim.fluid import Hop
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import Command, Promise
 from hetengine.sim.recency import reuse_of
+from hetengine.work import Work, WorkOf, known_work
 
 if TYPE_CHECKING:
     from hetengine.sim.device import SimulatedDevice

@@ -17,17 +17,9 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.aligned import aligned_zeros
+from hetengine.backend import lookup
 from hetengine.clock import VirtualClock
-from hetengine.device import (
-    Buffer,
-    Device,
-    Event,
-    HostFunction,
-    Kernel,
-    Observer,
-    WorkOf,
-    lookup,
-)
+from hetengine.device import Buffer, Device, Event, HostFunction, Kernel
 from hetengine.errors import DeviceFailure, OutOfCapacity, UsageError
 from hetengine.sim.commands import Copy, Launch
 from hetengine.sim.cores import CorePool
@@ -38,7 +30,9 @@ from hetengine.sim.loop import Loop
 from hetengine.sim.memory_time import MemoryTime
 from hetengine.sim.queue import CommandQueue, Promise, all_ended
 from hetengine.sim.recency import Recency
+from hetengine.span import Observer
 from hetengine.topology import DeviceSpec, Topology
+from hetengine.work import WorkOf
 
 COMPUTE = "compute"
 

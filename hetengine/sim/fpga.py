@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from hetengine.device import Work
 from hetengine.errors import UsageError
 from hetengine.fpga import Design, Fpga, Unit
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 
 class FpgaCost:

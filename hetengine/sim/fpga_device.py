@@ -13,12 +13,13 @@ from typing import Any
 import simpy
 
 from hetengine.clock import passive
-from hetengine.device import Event, Kernel, WorkOf
+from hetengine.device import Event, Kernel
 from hetengine.errors import DeviceFailure
 from hetengine.sim.device import SimulatedDevice
 from hetengine.sim.fpga import FpgaCost
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import Command, Promise
+from hetengine.work import WorkOf
 
 RECONFIGURE = "reconfigure"
 """Category of the spans of loading."""

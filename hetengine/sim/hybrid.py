@@ -19,7 +19,7 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.clock import VirtualClock, WallClock
-from hetengine.device import Buffer, Device, Event, Kernel, Observer, Work, WorkOf, known_work
+from hetengine.device import Buffer, Device, Event, Kernel
 from hetengine.errors import DeviceFailure
 from hetengine.program import Program, Step
 from hetengine.registry import backend
@@ -27,7 +27,9 @@ from hetengine.sim.cores import CorePool
 from hetengine.sim.health import Health
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import Command, CommandQueue, Promise, all_ended
+from hetengine.span import Observer
 from hetengine.topology import DeviceSpec, Topology
+from hetengine.work import Work, WorkOf, known_work
 
 
 class _RealCommand(Command):

@@ -11,11 +11,11 @@ import simpy
 
 from hetengine.calibrate.spec import Dispatch, KernelCost
 from hetengine.clock import VirtualClock, is_passive
-from hetengine.device import Work
 from hetengine.sim.cores import CorePool
 from hetengine.sim.cost.lookup import find
 from hetengine.sim.interpreter import Interpreter, Then, Thread
 from hetengine.topology import Topology
+from hetengine.work import Work
 
 
 class Loop:

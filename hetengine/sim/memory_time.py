@@ -7,9 +7,10 @@ and zeroed, and what is evicted has been written where it goes before its place 
 from __future__ import annotations
 
 from hetengine.clock import VirtualClock
-from hetengine.device import Observer, Span, Work
 from hetengine.sim.loop import Loop
+from hetengine.span import Observer, Span
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 EVICT = "evict"
 """Queue, category and direction of the spans of moving."""

@@ -20,10 +20,12 @@ import simpy
 
 from hetengine.calibrate.spec import Dispatch
 from hetengine.clock import VirtualClock, passive
-from hetengine.device import Event, Observer, Span, Work
+from hetengine.device import Event
 from hetengine.errors import DeviceFailure, HetengineError
 from hetengine.sim.interpreter import HOLD_SECONDS, Then, Thread
 from hetengine.sim.loop import Loop
+from hetengine.span import Observer, Span
+from hetengine.work import Work
 
 
 class Promise(Event):

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 
-from hetengine.device import Work
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 
 class Recency:

@@ -14,7 +14,7 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.clock import VirtualClock
-from hetengine.device import Buffer, Event, Observer
+from hetengine.device import Buffer, Event
 from hetengine.errors import UsageError
 from hetengine.sim.commands import Copy
 from hetengine.sim.cost import KernelCosts
@@ -22,6 +22,7 @@ from hetengine.sim.device import SimulatedDevice
 from hetengine.sim.fluid import FluidNetwork, Hop
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import CommandQueue, Promise
+from hetengine.span import Observer
 from hetengine.store.device import READ, StoredPiece, check_read
 from hetengine.store.file import requests_of
 from hetengine.topology import DeviceSpec, Topology

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from hetengine.device import Work
 from hetengine.memory import Ledger
 from hetengine.sim.cost import CostModel
 from hetengine.tiers import Move, TierMemory, TierSpec
 from hetengine.topology import DeviceSpec, Topology
+from hetengine.work import Work
 
 _WRITERS = frozenset({"dense_unpack", "sparse_unpack", "sparse_compact"})
 """Kernels that write the matrix into the memory of an accelerator."""

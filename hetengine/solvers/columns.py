@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import simpy
 
-from hetengine.device import Buffer, Device, Event, HostFunction, LateWork, Work
+from hetengine.device import Buffer, Device, Event, HostFunction
 from hetengine.problems import CoordinateProblem
 from hetengine.problems.matrix import Columns, DenseColumns, SparseColumns
 from hetengine.solvers import work
 from hetengine.solvers.arena import column_lens, element_bytes
 from hetengine.solvers.selection import Swap
+from hetengine.work import LateWork, Work
 
 
 def _arrays(columns: Columns) -> tuple[np.ndarray, ...]:
@@ -151,7 +152,7 @@ class HostColumns:
         kernel = HostFunction("select", function, decides=True)
 
         def amount(ranked: int) -> Work:
-            return work.ranking_work(self.lens.size, ranked, f"python/{policy}")
+            return work.ranking_work(self.lens.size, ranked, f"{self._python}/{policy}")
 
         late = LateWork(amount(0), lambda swap: amount(swap.ranked))
         return self.host.launch(kernel, (), late, category="select")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from hetengine.device import Work
+from hetengine.work import Work
 
 _STATE = 5  # alpha, curvature, p, q read and gap written, per coordinate
 

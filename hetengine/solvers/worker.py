@@ -16,12 +16,13 @@ import numpy as np
 import simpy
 
 from hetengine.clock import passive
-from hetengine.device import Device, Event, LateWork, Work
+from hetengine.device import Device, Event
 from hetengine.errors import DeviceFailure
 from hetengine.problems import CoordinateProblem
 from hetengine.solvers.arena import element_bytes
 from hetengine.solvers.selection import Swap
 from hetengine.solvers.work import epoch_work, reading
+from hetengine.work import LateWork, Work
 
 Process = Generator[simpy.Event, Any, Any]
 

@@ -16,12 +16,14 @@ import simpy
 from numpy.typing import DTypeLike
 
 from hetengine.clock import WallClock
-from hetengine.device import Buffer, Device, Event, Kernel, Observer, Work
+from hetengine.device import Buffer, Device, Event, Kernel
 from hetengine.errors import UsageError
+from hetengine.span import Observer
 from hetengine.store.plan import Piece
 from hetengine.store.store import Store
 from hetengine.threaded import Completion, InOrderQueue, ThreadedDevice
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 READ = "read"
 """The one queue of a disk, and the direction of its spans."""

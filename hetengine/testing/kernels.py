@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hetengine.device import Buffer, Work
+from hetengine.device import Buffer
 from hetengine.problems import Kind, term_gap
 from hetengine.problems.matrix import SparseColumns
 from hetengine.testing.bench import (
@@ -23,6 +23,7 @@ from hetengine.testing.bench import (
 )
 from hetengine.testing.lab import Lab
 from hetengine.testing.reference import BOUND, by_column, leading, make_columns, make_terms
+from hetengine.work import Work
 
 
 class KernelSuite(BenchSuite):

@@ -10,9 +10,11 @@ import numpy as np
 import simpy
 
 from hetengine.clock import WallClock
-from hetengine.device import Buffer, Device, Event, Observer, Span, Work
+from hetengine.device import Buffer, Device, Event
 from hetengine.registry import backend
+from hetengine.span import Observer, Span
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 Opener = Callable[[DeviceSpec, WallClock, Observer], Device]
 
@@ -45,7 +47,7 @@ class Lab:
     spec : DeviceSpec
         The device.
     open_device : callable
-        Opens it, like `hetengine.device.Backend.open`.
+        Opens it, like `hetengine.backend.Backend.open`.
 
     Attributes
     ----------

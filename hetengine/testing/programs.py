@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hetengine.device import Buffer, HostFunction, Work
+from hetengine.device import Buffer, HostFunction
 from hetengine.errors import UsageError
 from hetengine.problems import Kind
 from hetengine.program import Program, Step
 from hetengine.testing.lab import Lab
 from hetengine.testing.reference import BOUND
 from hetengine.testing.verbs import Suite
+from hetengine.work import Work
 
 _LAUNCHES = 3
 

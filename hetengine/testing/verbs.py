@@ -12,11 +12,13 @@ import pytest
 import simpy
 
 from hetengine.clock import WallClock
-from hetengine.device import Device, HostFunction, Observer, Work
+from hetengine.device import Device, HostFunction
 from hetengine.errors import DeviceFailure, OutOfCapacity, UsageError
 from hetengine.registry import backend
+from hetengine.span import Observer
 from hetengine.testing.lab import Lab, Python, opened_lab
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 _PATIENCE_SECONDS = 20.0
 _CLOCK_SLACK_SECONDS = 1e-3

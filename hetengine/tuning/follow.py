@@ -14,6 +14,7 @@ from hetengine.errors import HetengineError
 from hetengine.problems import CoordinateProblem, at_strength
 from hetengine.record.recorder import Recorder
 from hetengine.solvers.outcome import Outcome, Progress
+from hetengine.solvers.resident import Resident
 from hetengine.tuning.rows import PathRow
 
 _ENDS = ("max_seconds", "diverged")
@@ -138,7 +139,7 @@ def _walk(
 ) -> None:
     clock, solver, rule = bench.machine.clock, bench.solver, bench.solver.stop
     start: tuple[CoordinateProblem, Outcome] | None = None
-    for lam in lams:
+    for number, lam in enumerate(lams):
         begun = bench.monitor.seconds
         left = None if max_seconds is None else max_seconds - begun
         if left is not None and left <= 0:
@@ -146,6 +147,8 @@ def _walk(
             return
         point = problem if start is None else at_strength(problem, float(lam))
         solver.stop = replace(rule, max_seconds=left)
+        if isinstance(solver, Resident):
+            solver.foresee([float(each) for each in lams[number + 1 :]])
         moved = recorder.bytes_up, recorder.bytes_down
         outcome = clock.run(clock.process(solver.solve(point, start)))
         assert isinstance(outcome, Outcome)

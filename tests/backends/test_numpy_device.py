@@ -13,9 +13,11 @@ import pytest
 import simpy
 
 from hetengine.clock import VirtualClock, WallClock
-from hetengine.device import Device, HostFunction, Span, Work
+from hetengine.device import Device, HostFunction
 from hetengine.errors import BackendUnavailable, DeviceFailure, OutOfCapacity, UsageError
+from hetengine.span import Span
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 from hetengine_numpy import NumpyBackend, NumpyDevice
 
 PATIENCE = 20.0

@@ -141,6 +141,23 @@ def test_gather_and_gram(layout: str, dtype: type, threads: int) -> None:
     assert gram == pytest.approx(1 + wanted.T @ wanted[:, :2], abs=100 * tolerance(dtype))
 
 
+@over_dtypes
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(5000, 7), (200, 90), (3, 2), (0, 4)])
+@pytest.mark.parametrize("out_dtype", [np.float32, np.float64])
+def test_gram_of_any_shape(
+    dtype: type, threads: int, shape: tuple[int, int], out_dtype: type
+) -> None:
+    panel = np.random.default_rng(10).normal(size=shape).astype(dtype)
+    other = panel[:, : shape[1] // 2].copy()
+    wanted = panel.astype(np.float64).T @ panel
+    most = 1e-5 * shape[0] if np.float32 in (dtype, out_dtype) else 1e-10
+    for right, count in ((panel, shape[1]), (other, other.shape[1])):
+        gram = np.ones((shape[1], count), out_dtype)
+        kernel("gram", threads)(panel, right, gram)
+        assert gram == pytest.approx(1 + wanted[:, :count], abs=most + 1e-6)
+
+
 @pytest.mark.parametrize(("l1", "l2"), [(0.3, 0.0), (0.2, 0.5), (0.0, 0.4)])
 def test_descent_on_a_gram_matrix_ends_at_the_optimum(l1: float, l2: float) -> None:
     rng = np.random.default_rng(9)
@@ -200,3 +217,27 @@ def test_ascent_of_several_threads_does_not_depend_on_timing() -> None:
         )  # fmt: skip
         found.append(b.tobytes() + w.tobytes() + order.tobytes())
     assert found[0] == found[1] == found[2]
+
+
+@over_layouts
+@over_dtypes
+@over_threads
+@pytest.mark.parametrize("models", [1, 4, 6])
+def test_slopes_of_several(layout: str, dtype: type, threads: int, models: int) -> None:
+    X, rows = make(layout, dtype)
+    label, weight = terms()
+    rng = np.random.default_rng(6)
+    steps, base = rng.normal(size=(models, D + 1)).astype(dtype), rng.normal(size=N)
+    scores, slope = np.zeros((2, models, N))
+    sums = np.zeros((models, D + 2))
+    args = (rows, np.arange(0, N, LENGTH), LENGTH, steps, base, label, weight, int(Kind.PENALTY))
+    kernel("rows_several", threads)(*args, np.empty(0, dtype), scores, slope, sums)
+    for k in range(models):
+        z = base + X @ steps[k, :-1] + steps[k, -1]
+        expected = weight * (z - label)
+        read = weight > 0
+        np.testing.assert_allclose(scores[k][read], z[read], atol=20 * tolerance(dtype))
+        np.testing.assert_allclose(slope[k], expected, atol=20 * tolerance(dtype))
+        gradient = np.append(X.T @ expected, expected.sum())
+        np.testing.assert_allclose(sums[k, :-1], gradient, atol=20 * tolerance(dtype))
+        assert sums[k, -1] == pytest.approx(0.5 * (weight * (z - label) ** 2).sum(), rel=1e-5)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hetengine.clock import WallClock
-from hetengine.device import Work
 from hetengine.errors import UsageError
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 from hetengine_numpy import NumpyBackend, slowed
 from hetengine_numpy.slowed import Slowed, slowdown_of
 

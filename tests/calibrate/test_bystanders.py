@@ -9,7 +9,8 @@ from hetengine.calibrate.bystanders import Bystanders
 from hetengine.calibrate.harvest import Harvest
 from hetengine.calibrate.probes import Probe, Shape
 from hetengine.config import DeviceConfig, TopologyConfig
-from hetengine.device import Span, Work
+from hetengine.span import Span
+from hetengine.work import Work
 
 
 def clocks(monkeypatch: pytest.MonkeyPatch, *readings: tuple[float, float, float]) -> None:

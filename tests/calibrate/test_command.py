@@ -53,7 +53,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_measured_topology_knows_kernels_links_and_the_machine(measured: Path) -> None:
     topology = read_topology(measured)
     host, card = topology.devices["host"], topology.devices["accelerator"]
-    assert {"dense_gaps/float32/hinge", "select/python/gap", "sparse_pack"} <= set(host.kernels)
+    assert {"dense_gaps/float32/hinge", "select/python/svm/gap", "sparse_pack"} <= set(host.kernels)
     assert {"dense_epoch/float32/penalty", "sparse_unpack"} <= set(card.kernels)
     assert host.dispatch.notify_seconds > 0.0
     assert card.dispatch.relay_seconds > 0.0

@@ -7,7 +7,8 @@ import pytest
 from hetengine.calibrate.estimate import copy_cost, dispatch, kernel_cost, typical, with_pauses
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.calibrate.measure import kernel_table, peaks
-from hetengine.device import Span, Work
+from hetengine.span import Span
+from hetengine.work import Work
 
 
 def span(

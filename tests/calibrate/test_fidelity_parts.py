@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.fidelity.cases import DEVELOPMENT, PROBES, suite
 from benchmarks.fidelity.parts import Part, merged, read_parts
-from benchmarks.fidelity.score import Outcome, common_factors
+from benchmarks.fidelity.score import Outcome, common_factors, drifts, markdown
 
 
 def outcome(name: str) -> Outcome:
@@ -43,3 +44,29 @@ def test_what_a_machine_has_slowed_down_by_is_told_apart_from_the_rest() -> None
     found = common_factors(outcomes)
     assert found["numpy"] == pytest.approx((1.2, 0.05))
     assert found["opencl"] == pytest.approx((0.9, 0.0))
+
+
+def test_what_reference_runs_have_slowed_down_by_is_told_beside_the_plain_error() -> None:
+    parts = {"compute": 1.0}
+    slowed = [
+        Outcome("numpy a", True, [1.1], 1.0, parts, parts, drift=1.1),
+        Outcome("numpy b", False, [1.0], 1.0, parts, parts, drift=1.1),
+    ]
+    assert slowed[0].error == pytest.approx(1.0 / 1.1 - 1.0)
+    found = drifts(slowed)
+    assert found["factors"] == {"numpy": [1.1]}
+    assert (found["calibrated"], found["not calibrated"]) == pytest.approx((0.0, 0.1))
+    lines = [line for line in markdown(slowed, {}) if line.startswith("Reference runs")]
+    assert len(lines) == 1
+    assert "numpy 1.100" in lines[0]
+    assert "0.0% on shapes calibrated, 10.0% on others" in lines[0]
+
+
+def test_without_reference_runs_nothing_is_said_of_drift() -> None:
+    assert not any(line.startswith("Reference") for line in markdown([outcome("numpy a")], {}))
+
+
+def test_no_case_to_tune_on_is_judged() -> None:
+    assert not set(DEVELOPMENT) & set(PROBES)
+    backends = ("numpy", "opencl")
+    assert not set(suite(backends)) & set(suite(backends, development=True))

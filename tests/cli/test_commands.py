@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hetengine import registry
-from hetengine.device import Check, DeviceInfo
+from hetengine.backend import Check, DeviceInfo
 from hetengine.errors import BackendUnavailable
 
 

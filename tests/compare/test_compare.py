@@ -13,9 +13,10 @@ from hetengine.__main__ import main
 from hetengine.compare.read import read_run, slices_of
 from hetengine.compare.report import compare
 from hetengine.compare.split import split
-from hetengine.device import Span, Work
 from hetengine.record.metrics import MetricsRow, write_metrics
 from hetengine.record.trace import trace_events, write_trace
+from hetengine.span import Span
+from hetengine.work import Work
 
 
 def launch(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from hetengine.backend import DeviceInfo
 from hetengine.clock import VirtualClock, WallClock
-from hetengine.device import DeviceInfo
 from hetengine.errors import BackendUnavailable, UsageError
 from hetengine.topology import DeviceSpec
 from hetengine_cupy import CupyBackend, cuda

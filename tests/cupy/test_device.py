@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hetengine.device import Buffer, Work
+from hetengine.device import Buffer
 from hetengine.errors import DeviceFailure, OutOfCapacity, UsageError
 from hetengine.testing import Lab, opened_lab
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 from hetengine_cupy import CupyBackend
 from hetengine_cupy.device import CupyDevice
 from hetengine_cupy.pinning import PAGE_BYTES, Pins

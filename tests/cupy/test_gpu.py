@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import simpy
 
-from hetengine.device import Work
 from hetengine.errors import OutOfCapacity
 from hetengine.problems import Kind
 from hetengine.record.recorder import Recorder
@@ -22,6 +21,7 @@ from hetengine.testing import BackendSuite, EpochBench, Lab, NetSuite, opened_la
 from hetengine.testing.bench import SEED, SIGMA, L, close_to
 from hetengine.testing.reference import make_columns, make_terms, plain_epoch, shuffled
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 from hetengine_cupy import CupyBackend, cuda
 from hetengine_cupy.device import CupyDevice
 from tests.cupy.training import PROBLEMS, TOLERANCE, train

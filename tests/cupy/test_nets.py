@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hetengine.clock import WallClock
-from hetengine.device import Device, Observer
+from hetengine.device import Device
+from hetengine.span import Observer
 from hetengine.testing import NetSuite
 from hetengine.topology import DeviceSpec
 from hetengine_cupy import CupyBackend

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hetengine.device import Work
 from hetengine.errors import DeviceFailure, UsageError
 from hetengine.testing import Lab, opened_lab
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 from hetengine_cupy import CupyBackend
 from hetengine_kernels import Profile, program_source
 from tests.cupy.fake_cupy import make_cupy

@@ -8,7 +8,8 @@ from typing import ClassVar
 import pytest
 
 from hetengine.clock import WallClock
-from hetengine.device import Device, Observer
+from hetengine.device import Device
+from hetengine.span import Observer
 from hetengine.testing import BackendSuite
 from hetengine.topology import DeviceSpec
 from hetengine_cupy import CupyBackend

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hetengine.config import TopologyConfig
-from hetengine.device import Span
 from hetengine.problems import ProblemConfig, make_problem
+from hetengine.span import Span
 from tests.engine.reference import LAM, PROBLEMS, Model, best, objective, train
 from tests.solvers.harness import capacity_for, make_data, topology
 

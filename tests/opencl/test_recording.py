@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hetengine.device import Work
 from hetengine.errors import OutOfCapacity, UsageError
 from hetengine.nets.planes import Planes, padded_channels
 from hetengine.registry import backend
 from hetengine.testing import Lab, opened_lab
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 SPEC = DeviceSpec("card", backend="opencl")
 

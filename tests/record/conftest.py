@@ -15,11 +15,12 @@ from hetengine.config import (
     TopologyConfig,
 )
 from hetengine.data.config import DataConfig
-from hetengine.device import Span, Work
 from hetengine.problems.config import ProblemConfig
 from hetengine.record.metrics import MetricsRow
 from hetengine.result import Result
 from hetengine.solvers.config import DuhlConfig
+from hetengine.span import Span
+from hetengine.work import Work
 
 
 @pytest.fixture

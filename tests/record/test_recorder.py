@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hetengine.device import Span
 from hetengine.record.metrics import MetricsRow, Row
 from hetengine.record.recorder import Recorder
+from hetengine.span import Span
 
 
 class Shown:

@@ -30,7 +30,7 @@ def test_regressors_predict_values(result: Result) -> None:
 
 @pytest.mark.parametrize("shape", [(2, 3), (2,)])
 def test_a_wrong_shape_is_told(result: Result, shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError, match="the model has 2 coefficients"):
+    with pytest.raises(DataError, match="a model has 2 coefficients"):
         result.predict(np.zeros(shape))
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetengine.device import Span, Work
 from hetengine.record.span_log import SpanLog
+from hetengine.span import Span
+from hetengine.work import Work
 
 _SECONDS = st.floats(0, 1e6, allow_nan=False)
 _AMOUNT = st.floats(0, 1e15, allow_nan=False)

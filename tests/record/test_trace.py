@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetengine.device import Span, Work
 from hetengine.record.metrics import MetricsRow
 from hetengine.record.trace import write_trace
+from hetengine.span import Span
+from hetengine.work import Work
 
 ABOUT = {"mode": "simulate", "seed": 7, "clock": "virtual"}
 

@@ -10,12 +10,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from hetengine.config import RunConfig
-from hetengine.device import Span
 from hetengine.errors import UsageError
 from hetengine.record.metrics import COLUMNS
 from hetengine.record.recorder import Recorder
 from hetengine.record.write import FILES, claim, strict, versions, write_run
 from hetengine.result import Result
+from hetengine.span import Span
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from hetengine.clock import VirtualClock
-from hetengine.device import Span
 from hetengine.incidents import Incident
 from hetengine.sim import FluidNetwork, RooflineCost, SimulatedDevice
+from hetengine.span import Span
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from hetengine.api import compose
 from hetengine.config import DeviceConfig, LinkConfig, TierConfig, TopologyConfig
-from hetengine.device import Work
 from hetengine.engine.linear import run
 from hetengine.fpga import Design, Fpga, Resources, Unit
 from hetengine.incidents import Incident
 from hetengine.machine import Machine, open_machine
 from hetengine.record.recorder import Recorder
 from hetengine.record.trace import write_trace
+from hetengine.work import Work
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -1,8 +1,8 @@
 import pytest
 
-from hetengine.device import Work
 from hetengine.sim import RooflineCost
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 CARD = DeviceSpec(
     "card", bandwidth_bytes_per_second=100.0, flops_per_second=10.0, launch_seconds=0.5

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from hetengine.device import Work
 from hetengine.errors import UsageError
-from hetengine.sim.cost.history import SizeClass, classify, nearest, read_line
+from hetengine.sim.cost.history import SizeClass, classify, read_line
+from hetengine.work import Work
 
 
 def work(items: int) -> Work:
@@ -14,13 +15,13 @@ def work(items: int) -> Work:
 
 
 def test_a_line_reads_back() -> None:
-    seen = SizeClass(work(1000), 2.5e-4, 1e-6, 12, 3e6)
+    seen = SizeClass(replace(work(1000), footprint=8e4), 2.5e-4, 1e-6, 12, 3e6)
     assert read_line(seen.line()) == seen
 
 
-@pytest.mark.parametrize("line", ["", "1 2 3", "1 2 3 4 5 6 7 x"])
+@pytest.mark.parametrize("line", ["", "1 2 3", "1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8 x"])
 def test_a_broken_line_is_refused_in_one_line(line: str) -> None:
-    with pytest.raises(UsageError, match="must be eight numbers") as caught:
+    with pytest.raises(UsageError, match="must be nine numbers") as caught:
         read_line(line)
     assert "\n" not in str(caught.value)
 
@@ -44,29 +45,13 @@ def test_a_class_keeps_what_is_typical_of_it_beside_the_regression() -> None:
     assert only.seconds == 4.0  # twice what the regression has, for data out of reach
 
 
-def test_the_nearest_class_within_half_an_octave_counts() -> None:
-    classes = [SizeClass(work(1000), 1.0, 0.0, 3), SizeClass(work(1500), 2.0, 0.0, 3)]
-    for items, seconds in ((1000, 1.0), (1100, 1.0), (1450, 2.0), (2000, 2.0)):
-        found = nearest(classes, work(items))
-        assert found is not None
-        assert found.seconds == seconds
-    assert nearest(classes, work(500)) is None
-    assert nearest(classes, work(3000)) is None
-    assert nearest([], work(1000)) is None
-
-
-def test_a_class_of_too_few_measurements_does_not_count() -> None:
-    assert nearest([SizeClass(work(1000), 1.0, 0.0, 2)], work(1000)) is None
-
-
-def test_what_comes_from_a_cache_says_nothing_about_what_does_not() -> None:
-    near, far = SizeClass(work(1000), 1.0, 0.0, 3, 1e6), SizeClass(work(1000), 3.0, 0.0, 3, 5e7)
-    for reuse, found in ((1e6, near), (1.9e6, near), (3e7, far), (9e7, far)):
-        assert nearest([near, far], work(1000), reuse) is found
-    assert nearest([near, far], work(1000), 8e6) is None
-    assert nearest([near, far], work(1000), math.inf) is None
-
-
 def test_launches_an_octave_apart_in_reuse_make_two_classes() -> None:
     classes = classify([work(1000)] * 4, [1.0, 1.0, 3.0, 3.0], [1e6, 1e6, 4e7, 4e7], {"items": 1.0})
     assert [(each.reuse_bytes, each.samples) for each in classes] == [(1e6, 2), (4e7, 2)]
+
+
+def test_going_over_all_of_the_data_and_over_most_of_it_make_two_classes() -> None:
+    whole = replace(work(1000), footprint=4000.0)
+    most = replace(work(990), footprint=4000.0)
+    classes = classify([whole, whole, most], [1.0, 1.0, 2.0], [0.0] * 3, {"items": 1.0})
+    assert [(each.work.items, each.samples) for each in classes] == [(1000, 2), (990, 1)]

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from hetengine.calibrate.spec import KernelCost
-from hetengine.device import Work
 from hetengine.errors import UsageError
 from hetengine.sim import KernelCosts
 from hetengine.sim.cost.history import SizeClass
 from hetengine.sim.cost.lookup import find
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 SEEN = Work(flops=2000.0, bytes_read=4000.0, bytes_written=0.0, items=1000)
 RANGE: dict[str, Any] = {
@@ -48,7 +48,7 @@ EVERYTHING = KernelCost(
     ("cost", "items", "model", "seconds"),
     [
         (EVERYTHING, 1000, "history", 0.25),
-        (EVERYTHING, 3000, "regression", 3.0),
+        (EVERYTHING, 8000, "regression", 8.0),
         (EVERYTHING, 14_000, "regression", 14.0),
         (EVERYTHING, 100_000, "bounded roofline", 100.0),
         (KernelCost(coefficients={"items": 1e-9}, **RANGE), 10**6, "bounded roofline", 5.0),
@@ -64,7 +64,7 @@ def test_models_are_taken_in_order(
     work = Work(flops=2.0 * items, bytes_read=4.0 * items, items=items)
     costs = KernelCosts()
     found = costs.estimate(device, work, "touch")
-    assert (found.model, found.seconds) == (model, pytest.approx(seconds))
+    assert (found.model, found.seconds) == (model, pytest.approx(seconds, rel=0.01))
     assert costs.seconds(device, work, "touch") == found.seconds
     assert costs.used == {model: 1}
 
@@ -72,7 +72,7 @@ def test_models_are_taken_in_order(
 def test_within_a_class_the_regression_gives_the_slope() -> None:
     work = Work(flops=2200.0, bytes_read=4400.0, items=1100)
     found = KernelCosts().estimate(spec(touch=EVERYTHING), work, "touch")
-    assert (found.model, found.seconds) == ("history", pytest.approx(0.25 * 1.1))
+    assert (found.model, found.seconds) == ("history", pytest.approx(0.25 * 1.1, rel=0.01))
 
 
 def test_a_users_function_gets_device_and_work(monkeypatch: pytest.MonkeyPatch) -> None:

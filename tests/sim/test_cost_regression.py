@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetengine.device import Work
 from hetengine.sim.cost.outliers import outlying
 from hetengine.sim.cost.regression import NEAR, fit, in_range, predict, predict_all
+from hetengine.work import Work
 
 TRUE = {"constant": 2e-6, "bytes_read": 1e-10, "items": 3e-8}
 

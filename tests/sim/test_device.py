@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from hetengine.device import Event, HostFunction, Work
+from hetengine.device import Event, HostFunction
 from hetengine.errors import DeviceFailure, UsageError
+from hetengine.work import Work
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Machine

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetengine.config import TierConfig, TopologyConfig
-from hetengine.device import Work
 from hetengine.errors import OutOfCapacity, UsageError
 from hetengine.machine import Machine, open_machine
 from hetengine.record.recorder import Recorder
 from hetengine.tiers import Move, TierMemory, TierSpec
+from hetengine.work import Work
 from tests.sim.scenarios import opened, two_cards
 
 CHAIN = (

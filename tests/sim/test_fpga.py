@@ -10,7 +10,6 @@ import pytest
 
 from hetengine.api import compose
 from hetengine.clock import VirtualClock
-from hetengine.device import Span, Work
 from hetengine.engine.linear import run
 from hetengine.errors import DataError, DeviceFailure, OutOfCapacity, UsageError
 from hetengine.fpga import Design, Fpga, Resources, Unit
@@ -20,7 +19,9 @@ from hetengine.sim import FluidNetwork
 from hetengine.sim.fpga import FpgaCost, bank_rate, lines_of
 from hetengine.sim.fpga_device import SimulatedFpga
 from hetengine.sim.fpga_fit import PipelineFit, fit_pipeline, fit_scaling
+from hetengine.span import Span
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
+from hetengine.work import Work
 from tests.sim.pipearch import BOARDS, EPOCHS, FEATURES, LINE_BYTES, SAMPLES
 
 ENDS = ("host", "card")

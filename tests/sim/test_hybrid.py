@@ -7,12 +7,13 @@ import time
 import numpy as np
 import pytest
 
-from hetengine.device import Event, HostFunction, Work
+from hetengine.device import Event, HostFunction
 from hetengine.errors import DeviceFailure, UsageError
 from hetengine.incidents import Incident
 from hetengine.machine import Machine, open_machine
 from hetengine.record.recorder import Recorder
 from hetengine.solvers.duhl import Duhl
+from hetengine.work import Work
 from tests.solvers.harness import build, capacity_for, solve, topology
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hetengine.device import Work
 from hetengine.errors import DeviceFailure, UsageError
 from hetengine.incidents import Incident
 from hetengine.machine import open_machine
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 from tests.sim.conftest import Machine, nothing
 from tests.sim.scenarios import two_cards
 

@@ -8,9 +8,10 @@ import pytest
 
 from hetengine.calibrate.spec import Calibration, Dispatch, KernelCost
 from hetengine.clock import VirtualClock
-from hetengine.device import LateWork, Span, Work
 from hetengine.sim import FluidNetwork, KernelCosts, Loop, SimulatedDevice
+from hetengine.span import Span
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
+from hetengine.work import LateWork, Work
 
 
 class Machine:

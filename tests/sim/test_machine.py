@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from hetengine.clock import VirtualClock
 from hetengine.config import TierConfig
-from hetengine.device import Work
 from hetengine.errors import OutOfCapacity, UsageError
 from hetengine.machine import open_machine
 from hetengine.record.recorder import Recorder
@@ -19,6 +18,7 @@ from hetengine.sim import FluidNetwork
 from hetengine.sim.cores import CorePool
 from hetengine.tiers import Sample
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
+from hetengine.work import Work
 from tests.sim.scenarios import opened, two_cards
 
 HOST = DeviceSpec("host", "host")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from hetengine.device import HostFunction, Work
+from hetengine.device import HostFunction
 from hetengine.errors import DeviceFailure, OutOfCapacity, UsageError
+from hetengine.work import Work
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Machine

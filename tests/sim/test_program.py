@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from hetengine.device import Work
 from hetengine.errors import UsageError
 from hetengine.machine import open_machine
 from hetengine.record.recorder import Recorder
+from hetengine.work import Work
 from tests.solvers.harness import topology
 
 if TYPE_CHECKING:

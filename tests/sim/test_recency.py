@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetengine.device import Work
 from hetengine.sim.recency import Recency, cache_domain, reuse_of
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 
 def test_going_round_in_parts_finds_each_part_a_whole_round_away() -> None:

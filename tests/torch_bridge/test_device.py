@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from hetengine.clock import VirtualClock, WallClock
-from hetengine.device import Device, HostFunction, Work
+from hetengine.device import Device, HostFunction
 from hetengine.errors import BackendUnavailable, OutOfCapacity, UsageError
 from hetengine.testing import Lab, opened_lab
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 from hetengine_torch import TorchBackend
 from hetengine_torch import backend as backend_module
 

@@ -14,11 +14,12 @@ import torch
 from torch import nn
 
 from hetengine.data.images.augment import draw_shifts
-from hetengine.device import Device, Work
+from hetengine.device import Device
 from hetengine.errors import DataError, OutOfCapacity, UsageError
 from hetengine.machine import Machine, open_machine
 from hetengine.nets.model import Normalise, Placed
 from hetengine.topology import DeviceSpec, LinkSpec, Topology
+from hetengine.work import Work
 from hetengine_torch import TorchModel, image_data_of_dataset
 from hetengine_torch.batch import Preparation, moved
 from tests.torch_bridge.nets import small_cnn, train_plainly

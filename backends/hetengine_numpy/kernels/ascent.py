@@ -16,7 +16,7 @@ import numpy as np
 
 from hetengine_numpy.kernels.barrier import wait_for_all
 from hetengine_numpy.kernels.coordinate import shuffle
-from hetengine_numpy.kernels.rows import SUMS, add, dot, fetch_row, square_norm
+from hetengine_numpy.kernels.rows import SUMS, add, dot, dot_and_square, fetch_row
 
 #: Entries of ``control``: what the threads of one call agree on.
 COUNT, SIGMA, MET, DUAL, EPOCHS, VISITS, MOVED, STOP, RISEN = range(9)
@@ -29,9 +29,8 @@ _MOST = 1e30
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _inverse_curvature(rows, i, rate, constant):
+def _inverse_curvature(square, rate):
     """Return ``lam / ||x_i||^2``; a large number for an empty row, whose b goes to a bound."""
-    square = square_norm(rows, i) + constant
     return min(1.0 / (rate * square), _MOST) if square > 0.0 else _MOST
 
 
@@ -44,8 +43,11 @@ def _visit(rows, order, first, last, state, w, rate, sigma, constant, sums):
         fetch_row(rows, order, s, last)
         i = order[s]
         if inverse[i] == 0.0:
-            inverse[i] = _inverse_curvature(rows, i, rate, constant)
-        g = label[i] * (dot(rows, i, w) + w[-1]) - label.dtype.type(1)
+            score, square = dot_and_square(rows, i, w)
+            inverse[i] = _inverse_curvature(square + constant, rate)
+        else:
+            score = dot(rows, i, w)
+        g = label[i] * (score + w[-1]) - label.dtype.type(1)
         change += abs(g - margin[i])
         margin[i] = g
         old, c = b[i], weight[i]
@@ -67,7 +69,7 @@ def _visit(rows, order, first, last, state, w, rate, sigma, constant, sums):
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
 def _merge(w, replicas, thread, sigma):
     """Add up what all threads changed, for this thread's stretch of w."""
-    threads, size = replicas.shape
+    threads, size = replicas.shape[0], w.size
     share = w.dtype.type(1.0 / sigma)
     for k in range(size * thread // threads, size * (thread + 1) // threads):
         total, old = w.dtype.type(0), w[k]
@@ -85,7 +87,7 @@ def _epoch(rows, order, tour, plan, state, w, replicas, rate, constant, control,
     threads = replicas.shape[0]
     count, sigma = np.int64(control[COUNT]), control[SIGMA] if threads > 1 else 1.0
     tiles = (count + tile - 1) // tile
-    mine = replicas[thread]
+    mine = replicas[thread, : w.size]
     for first in range(0, tiles, block * threads):
         share = min(tiles - first, block * threads)
         begin, end = share * thread // threads, share * (thread + 1) // threads
@@ -109,9 +111,10 @@ def _shrink(order, count, state, reach):
     for s in range(count):
         i = order[s]
         g = margin[i]
-        settled = (b[i] <= 0.0 and g > reach) or (b[i] >= weight[i] and g < -reach)
+        # No branch: which examples are settled cannot be predicted.
+        settled = ((b[i] <= 0.0) & (g > reach)) | ((b[i] >= weight[i]) & (g < -reach))
         order[kept] = i
-        kept += 0 if settled else 1
+        kept += 1 - np.int64(settled)
     return kept
 
 
@@ -167,8 +170,8 @@ def ascend(
         seen.
     w : ndarray, shape (d + 1,)
         Shared vector, ``X^T (y b) / lam``; the last element is the constant feature's.
-    replicas : ndarray, shape (threads, d + 1)
-        Scratch of the type of w, equal to w.
+    replicas : ndarray, shape (threads, at least d + 1)
+        Scratch of the type of w, whose rows begin with w; long enough that no two share a line.
     rate, constant : float
         ``1 / lam``, and 1 with a constant feature or 0.
     tile, block : int

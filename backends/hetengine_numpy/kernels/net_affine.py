@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from hetengine_numpy.kernels.net_gate import open_gate
+from hetengine_numpy.kernels.barrier import open_gate
 
 # Sums may be reordered (that is what lets them use the vector unit); NaN and Inf keep their
 # meaning, because a diverging run has to be noticed.

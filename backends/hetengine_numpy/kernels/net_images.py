@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from hetengine_numpy.kernels.net_gate import open_gate
+from hetengine_numpy.kernels.barrier import open_gate
 
 _LANES = 16
 

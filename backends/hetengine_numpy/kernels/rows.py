@@ -11,14 +11,17 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from hetengine_numpy.kernels.barrier import fetch
+from hetengine_numpy.kernels.fetch import fetch
 
 # Sums may be reordered (that is what lets a dot product use the vector unit); NaN and Inf keep
 # their meaning, because a diverging run has to be noticed.
 SUMS = {"reassoc", "contract", "nsz"}
 
 _LINE_ELEMENTS = 16
+_LINE_BYTES = 64
+_FETCHED_BYTES = 4096
 _AHEAD = 8
+_DENSE_AHEAD = 4
 
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
@@ -50,24 +53,34 @@ def add(rows, i, factor, w):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def square_norm(rows, i):
-    """Return ``||x_i||^2`` in float64, without the constant feature."""
-    total = 0.0
+def dot_and_square(rows, i, w):
+    """Return ``x_i . w`` and ``||x_i||^2``, without the constant feature, from one reading."""
+    total, square = w.dtype.type(0), rows[0].dtype.type(0)
     if len(rows) == 1:
         row = rows[0][i]
         for k in range(row.size):
-            total += np.float64(row[k]) * np.float64(row[k])
+            total += row[k] * w[k]
+            square += row[k] * row[k]
     else:
         first = np.uint64(rows[2][i])
         for k in range(first, first + np.uint64(rows[3][i])):
-            total += np.float64(rows[0][k]) * np.float64(rows[0][k])
-    return total
+            total += rows[0][k] * w[rows[1][k]]
+            square += rows[0][k] * rows[0][k]
+    return total, square
 
 
 @numba.njit(cache=True, nogil=True)
 def fetch_row(rows, order, s, end):
-    """Ask for a sparse row that is due soon; dense rows are long enough for the hardware."""
-    if len(rows) == 4 and s + _AHEAD < end:
+    """Ask for a row that is due soon; the hardware finds dense rows one after another itself."""
+    if len(rows) == 1:
+        if s + _DENSE_AHEAD < end and order[s + _DENSE_AHEAD] != order[s] + _DENSE_AHEAD:
+            row = rows[0][order[s + _DENSE_AHEAD]]
+            line = np.uint64(_LINE_BYTES // row.itemsize)
+            k, last = np.uint64(0), np.uint64(min(row.size, _FETCHED_BYTES // row.itemsize))
+            while k < last:
+                fetch(row, k)  # type: ignore[call-arg]
+                k += line
+    elif s + _AHEAD < end:
         i = order[s + _AHEAD]
         first = np.uint64(rows[2][i])
         last = first + np.uint64(rows[3][i])

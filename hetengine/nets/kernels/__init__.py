@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from hetengine.device import Device, Work
+from hetengine.device import Device
 from hetengine.nets.kernels.affine import (
     COEFFICIENT_ROWS,
     net_apply,
@@ -56,6 +56,7 @@ from hetengine.nets.kernels.pooling import (
     net_max_pool_back,
 )
 from hetengine.program import Step
+from hetengine.work import Work
 
 __all__ = [
     "COEFFICIENT_ROWS",

@@ -6,8 +6,9 @@ rows scale, shift, mean, inverse deviation; then a, b, c of the backward pass; t
 
 from __future__ import annotations
 
-from hetengine.device import Buffer, Work
+from hetengine.device import Buffer
 from hetengine.nets.planes import Planes
+from hetengine.work import Work
 
 #: Rows of a buffer of coefficients.
 COEFFICIENT_ROWS = 8

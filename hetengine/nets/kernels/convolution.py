@@ -8,8 +8,9 @@ output, and the gradient of the input is written as four phases, which `net_merg
 
 from __future__ import annotations
 
-from hetengine.device import Buffer, Work
+from hetengine.device import Buffer
 from hetengine.nets.planes import Planes, round_up
+from hetengine.work import Work
 
 
 def packed_size(channels: int, outputs: int, taps: int) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hetengine.device import Buffer, Work
+from hetengine.device import Buffer
+from hetengine.work import Work
 
 
 def net_dense(

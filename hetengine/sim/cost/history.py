@@ -2,39 +2,36 @@
 
 A class holds launches of one kernel whose sizes are alike; classes are half an octave apart in
 flops, bytes and items, so that what no regression on sizes can follow stays where it was measured,
-and an octave apart in the bytes between uses of what they read: what comes from a cache takes a
-third of the time of what does not.
+an octave apart in the bytes between uses of what they read, since what comes from a cache takes a
+third of the time of what does not, and two octaves apart in how many of the columns next to those
+they read are left out: going over all of a matrix takes half the time of going over most of it.
 As StarPU's history models, with the deviation beside the time (C. Augonnet et al., *StarPU*, CCPE
-2011). The time of a class is that of its typical launch: the regression carries it over to others.
+2011). The time of a class is that of its typical launch; `hetengine.sim.cost.neighbours` carries it
+over to others.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hetengine.device import Work
 from hetengine.errors import UsageError
 from hetengine.sim.cost.outliers import median_and_mad, pauses
-from hetengine.sim.cost.regression import predict, predict_all
+from hetengine.sim.cost.regression import predict, predict_all, share_left_out
+from hetengine.work import Work
 
 STEPS_PER_OCTAVE = 2.0
 """Resolution of the classes."""
 
-LEAST_SAMPLES = 3
-"""Measurements below which a class is left to the regression: one may be a spike."""
-
-REACH = 0.5
-"""Octaves within which a launch counts as one of a class; twice as many of bytes between uses."""
-
 _REUSE_WEIGHT = 0.5
+_GAPS_WEIGHT = 0.25
 _NEVER_BYTES = 2.0**60
 
-_SIZES = ("flops", "bytes_read", "bytes_written", "items")
+_SIZES = ("flops", "bytes_read", "bytes_written", "items", "footprint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +59,10 @@ class SizeClass:
     def line(self) -> str:
         """Write it as one line of a topology file."""
         work = self.work
-        sizes = (work.flops, work.bytes_read, work.bytes_written, work.items, self.reuse_bytes)
+        sizes = [getattr(work, name) for name in _SIZES]
         times = (self.seconds, self.deviation_seconds)
-        numbers = [*(f"{size:.5g}" for size in sizes), *(f"{time:.3e}" for time in times)]
+        numbers = [f"{size:.5g}" for size in (*sizes, self.reuse_bytes)]
+        numbers += [f"{time:.3e}" for time in times]
         return " ".join([*numbers, str(self.samples)])
 
 
@@ -74,25 +72,27 @@ def read_line(line: str) -> SizeClass:
     Raises
     ------
     UsageError
-        If it is not eight numbers.
+        If it is not nine numbers.
     """
     try:
-        flops, read, written, items, reuse, seconds, deviation, samples = map(float, line.split())
-        work = Work(flops, read, written, int(items))
+        flops, read, written, items, footprint, *rest = map(float, line.split())
+        reuse, seconds, deviation, samples = rest
+        work = Work(flops, read, written, int(items), footprint=footprint)
     except ValueError as error:
         raise UsageError(
-            f"topology: history line {line!r} must be eight numbers: flops bytes_read "
-            "bytes_written items reuse_bytes seconds deviation samples; run hetengine calibrate "
-            "again"
+            f"topology: history line {line!r} must be nine numbers: flops bytes_read "
+            "bytes_written items footprint reuse_bytes seconds deviation samples; run hetengine "
+            "calibrate again"
         ) from error
     return SizeClass(work, seconds, deviation, int(samples), reuse)
 
 
 def octaves(work: Work, reuse_bytes: float = 0.0) -> tuple[float, ...]:
-    """Return the sizes of a launch, and the bytes between uses, on a logarithmic scale."""
+    """Return the sizes of a launch, the bytes between uses and the gaps, on a logarithmic scale."""
     sizes = (work.flops, work.bytes_read, work.bytes_written, float(work.items))
     reuse = _REUSE_WEIGHT * math.log2(1.0 + min(reuse_bytes, _NEVER_BYTES))
-    return (*(math.log2(1.0 + size) for size in sizes), reuse)
+    gaps = _GAPS_WEIGHT * math.log2(1.0 + work.items * share_left_out(work))
+    return (*(math.log2(1.0 + size) for size in sizes), reuse, gaps)
 
 
 def class_of(work: Work, reuse_bytes: float = 0.0) -> tuple[int, ...]:
@@ -135,36 +135,13 @@ def _summarise(
     reuse_bytes: Sequence[float],
     coefficients: Mapping[str, float],
 ) -> SizeClass:
-    flops, read, written, items = (
+    flops, read, written, items, footprint = (
         float(np.median([getattr(work, name) for work in works])) for name in _SIZES
     )
-    typical, reuse = Work(flops, read, written, round(items)), float(np.median(reuse_bytes))
+    typical = Work(flops, read, written, round(items), footprint=footprint)
+    reuse = float(np.median(reuse_bytes))
     modelled = predict_all(coefficients, works, reuse_bytes)
     scale = predict(coefficients, typical, reuse)
     _, deviation = median_and_mad(np.asarray(seconds) / modelled)
     whole = scale * pauses(seconds, modelled.tolist())
     return SizeClass(typical, whole, scale * deviation, len(works), reuse)
-
-
-def nearest(classes: Iterable[SizeClass], work: Work, reuse_bytes: float = 0.0) -> SizeClass | None:
-    """Return the class a launch belongs to, or None if all are out of reach or too thin.
-
-    Parameters
-    ----------
-    classes : iterable of SizeClass
-        Of the launch's kernel.
-    work : Work
-        The launch.
-    reuse_bytes : float
-        Bytes since what it reads was used last.
-    """
-    here = octaves(work, reuse_bytes)
-    best, distance = None, REACH
-    for each in classes:
-        if each.samples < LEAST_SAMPLES:
-            continue
-        there = octaves(each.work, each.reuse_bytes)
-        away = max(abs(a - b) for a, b in zip(there, here, strict=True))
-        if away <= distance and (best is None or away < distance):
-            best, distance = each, away
-    return best

@@ -6,15 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from hetengine.calibrate.spec import KernelCost
-from hetengine.device import Work
-from hetengine.sim.cost.history import SizeClass, nearest, read_line
+from hetengine.sim.cost.history import read_line
 from hetengine.sim.cost.lookup import find
-from hetengine.sim.cost.regression import in_range, predict
+from hetengine.sim.cost.neighbours import Neighbours
+from hetengine.sim.cost.regression import in_range
 from hetengine.sim.cost.roofline import RooflineCost
 from hetengine.sim.cost.user import cost_function
 from hetengine.topology import DeviceSpec
-
-_SLOPE = 4.0  # within a class the regression may move a time by this factor at most
+from hetengine.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,9 @@ class Estimate:
 class KernelCosts:
     """Times of launches by what the topology says of their kernels.
 
-    In this order: a size class that was measured; the regression, near the range it was fitted on;
-    beyond it the slower of roofline and regression; a stated constant; a user's function; the
-    roofline.
+    In this order: launches alike that were measured; the regression, corrected by the measurements
+    around, near the range it was fitted on; beyond it the slower of roofline and regression; a
+    stated constant; a user's function; the roofline.
 
     Attributes
     ----------
@@ -49,7 +48,7 @@ class KernelCosts:
 
     used: Counter[str] = field(default_factory=Counter)
     _roofline: RooflineCost = field(default_factory=RooflineCost)
-    _classes: dict[int, list[SizeClass]] = field(default_factory=dict)
+    _known: dict[int, Neighbours] = field(default_factory=dict)
 
     def seconds(
         self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
@@ -78,12 +77,10 @@ class KernelCosts:
         cost = find(spec.kernels, kernel, work.variant)
         if cost is None:
             return Estimate(self._roofline.seconds(spec, work), "roofline")
-        measured = nearest(self._history(cost), work, reuse_bytes)
-        if measured is not None:
-            slope = _slope(cost, measured, work, reuse_bytes)
-            return Estimate(measured.seconds * slope, "history")
+        seconds, measured = self._neighbours(cost).seconds(work, reuse_bytes)
+        if measured:
+            return Estimate(seconds, "history")
         if cost.coefficients:
-            seconds = predict(cost.coefficients, work, reuse_bytes)
             if in_range(cost.lower, cost.upper, work):
                 return Estimate(seconds, "regression")
             bound = self._roofline.seconds(spec, work)
@@ -94,21 +91,10 @@ class KernelCosts:
             return Estimate(cost_function(cost.function)(spec, work), "function")
         return Estimate(self._roofline.seconds(spec, work), "roofline")
 
-    def _history(self, cost: KernelCost) -> list[SizeClass]:
-        """Return the classes of an entry, read at its first use."""
-        classes = self._classes.get(id(cost))
-        if classes is None:
+    def _neighbours(self, cost: KernelCost) -> Neighbours:
+        """Return the measurements of an entry, read at its first use."""
+        known = self._known.get(id(cost))
+        if known is None:
             classes = [read_line(line) for line in cost.history]
-            self._classes[id(cost)] = classes
-        return classes
-
-
-def _slope(cost: KernelCost, seen: SizeClass, work: Work, reuse_bytes: float) -> float:
-    """How much longer a launch takes than the typical one of its class, by the regression."""
-    if not cost.coefficients:
-        return 1.0
-    here = predict(cost.coefficients, work, reuse_bytes)
-    there = predict(cost.coefficients, seen.work, seen.reuse_bytes)
-    if here <= 0.0 or there <= 0.0:
-        return 1.0
-    return min(max(here / there, 1.0 / _SLOPE), _SLOPE)
+            known = self._known[id(cost)] = Neighbours(classes, cost.coefficients)
+        return known

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
-from hetengine.device import Work
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 
 class CostModel(Protocol):

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hetengine.calibrate.spec import BEYOND, FEATURES
-from hetengine.device import Work
+from hetengine.calibrate.spec import BEYOND, FEATURES, SCATTERED
 from hetengine.sim.cost.outliers import outlying
+from hetengine.work import Work
 
 _ROUNDS = 6
 _STEPS = 12
@@ -49,9 +49,21 @@ def features(work: Work, reuse_bytes: float = 0.0, caches: Sequence[int] = ()) -
     """
     values = (1.0, work.bytes_read, work.bytes_written, work.flops, float(work.items))
     found: dict[str, float] = dict(zip(FEATURES, values, strict=True))
+    found[SCATTERED] = work.bytes_read * share_left_out(work)
     for size in caches:
         found[f"{BEYOND}{size}"] = work.bytes_read * -math.expm1(-reuse_bytes / size)
     return found
+
+
+def share_left_out(work: Work) -> float:
+    """Return which part of the data a launch leaves out; 0 where that is not known.
+
+    Examples
+    --------
+    >>> share_left_out(Work(bytes_read=3.0, footprint=4.0)), share_left_out(Work(bytes_read=3.0))
+    (0.25, 0.0)
+    """
+    return max(0.0, 1.0 - work.bytes_read / work.footprint) if work.footprint > 0.0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +135,15 @@ def _columns(
     works: Sequence[Work], reuse_bytes: Sequence[float], caches: Sequence[int]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the `features` of many launches, shape (n,) each."""
-    sizes = np.array([(1.0, w.bytes_read, w.bytes_written, w.flops, w.items) for w in works])
-    columns = sizes.reshape(-1, len(FEATURES)).T
-    found: dict[str, NDArray[np.float64]] = dict(zip(FEATURES, columns, strict=True))
+    sizes = np.array(
+        [
+            (1.0, w.bytes_read, w.bytes_written, w.flops, w.items, share_left_out(w) * w.bytes_read)
+            for w in works
+        ]
+    )
+    names = (*FEATURES, SCATTERED)
+    columns = sizes.reshape(-1, len(names)).T
+    found: dict[str, NDArray[np.float64]] = dict(zip(names, columns, strict=True))
     reuse = np.asarray(reuse_bytes, dtype=np.float64)
     for size in caches:
         found[f"{BEYOND}{size}"] = found["bytes_read"] * -np.expm1(-reuse / size)
@@ -141,7 +159,10 @@ def _solve(table: NDArray[np.float64], measured: NDArray[np.float64]) -> NDArray
     modelled = measured
     solution = np.zeros(table.shape[1])
     for _ in range(_STEPS):
-        solution, _ = nnls(rows / modelled[:, None], measured / modelled)
+        # The triangle of a QR factorisation has the same solution and a row per column.
+        scaled = np.column_stack((rows, measured)) / modelled[:, None]
+        triangle = np.asarray(np.linalg.qr(scaled, mode="r"), np.float64)
+        solution, _ = nnls(triangle[:, :-1], triangle[:, -1])
         # A model far below a measurement would give it all the weight.
         modelled = np.maximum(rows @ solution, 0.1 * measured)
     return solution / scale

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hetengine.device import Work
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 
 class RooflineCost:

@@ -7,9 +7,9 @@ from functools import cache
 from importlib import import_module
 from typing import cast
 
-from hetengine.device import Work
 from hetengine.errors import UsageError
 from hetengine.topology import DeviceSpec
+from hetengine.work import Work
 
 CostFunction = Callable[[DeviceSpec, Work], float]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hetengine.device import Work
+from hetengine.work import Work
 
 
 def assemble_work(batch: int, sample_bytes: int) -> Work:

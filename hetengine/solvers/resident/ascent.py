@@ -133,8 +133,7 @@ class Ascent:
         plan = plan_epochs(rows, order.size)
         risen = float(dual.b.sum(dtype=np.float64)) if plan.threads > 1 else 0.0
         control = Control(order.size, dual.sigma, risen)
-        replicas = np.repeat(dual.w[None], plan.threads, 0)
-        args = (order, self._tour, dual.arrays, dual.w, replicas)
+        args = (order, self._tour, dual.arrays, dual.w, dual.replicas(plan.threads))
         args += (problem.smoothness, float(problem.intercept), plan.tile, plan.block)
         args += (int(self._rng.integers(1 << 62)),)
         args += ((goal, float(_MOST_EPOCHS), float(hold), _KEEP, float(enough)),)

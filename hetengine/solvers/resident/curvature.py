@@ -10,20 +10,20 @@ features beside it: features that are never negative have one direction that dom
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from importlib import import_module
 
 import numpy as np
 
 from hetengine.problems import Kind
 from hetengine.solvers.resident.rows import RUN, Rows
+from hetengine.solvers.resident.triangles import SharedTriangles, Solve
 from hetengine.solvers.worker import Process
-
-Solve = Callable[[np.ndarray], np.ndarray]
 
 _MOST_FEATURES = 4096
 _LEAST_RATIO, _MOST_RATIO = 2.5, 16.0
 _FLOPS_PER_BYTE = 5.0  # of a matrix product beside a pass over data, on one core of a server
 _DECADES = 11.5  # ln 1e5: from a cold start to a relative suboptimality of 1e-4 or 1e-5
+_PANEL_BYTES = 1 << 24  # of sampled rows at once: large enough for matrix products to be fast
 
 #: Second derivative of each loss by the score, at score 0 and weight 1.
 BEND = {Kind.PENALTY: 1.0, Kind.SQUARED: 1.0, Kind.SQUARED_HINGE: 1.0, Kind.LOGISTIC: 0.25}
@@ -45,10 +45,24 @@ def sample_ratio(examples: int, features: int) -> float:
         Between 2.5 and 16.
     """
     goal = _DECADES * 4.0 * _FLOPS_PER_BYTE * examples / features**2
-    ratio = _LEAST_RATIO
-    for _ in range(60):
-        ratio = min(max(goal / math.log(ratio) ** 2, _LEAST_RATIO), _MOST_RATIO)
-    return ratio
+    low, high = _LEAST_RATIO, _MOST_RATIO
+    for _ in range(30):
+        ratio = 0.5 * (low + high)
+        low, high = (ratio, high) if ratio * math.log(ratio) ** 2 < goal else (low, ratio)
+    return low
+
+
+def share_scale(rows: Rows, runs: np.ndarray) -> float:
+    """Return how many examples one of those in some runs stands for, by weight.
+
+    Parameters
+    ----------
+    rows : Rows
+    runs : ndarray of int64
+    """
+    ids = (runs[:, None] + np.arange(RUN)).reshape(-1)
+    covered = rows.weight[ids[ids < rows.examples]].sum()
+    return rows.weight.sum() / covered if covered > 0 else 1.0
 
 
 class Curvature:
@@ -77,7 +91,7 @@ class Curvature:
         self._rows = rows
         self._bend = BEND[kind]
         self._centred = centred
-        self._gram: np.ndarray | None = None
+        self._matrix: SharedTriangles | None = None
         self._squares: np.ndarray | None = None
         self.means: np.ndarray | None = None
         self.runs, self.scale = np.empty(0, np.int64), 1.0
@@ -87,7 +101,7 @@ class Curvature:
     @property
     def known(self) -> bool:
         """Whether it has been measured."""
-        return self._gram is not None or self._squares is not None
+        return self._matrix is not None or self._squares is not None
 
     def measure(self, slope: np.ndarray) -> Process:
         """Measure it; return ``X^T slope`` as well if that came with it, else None."""
@@ -100,62 +114,60 @@ class Curvature:
             yield from self._sample()
         return gradient
 
+    def load(self) -> None:
+        """Import what factorises before a run sets the threads of every BLAS that is there."""
+        if self.sampled:
+            import_module("scipy.linalg")
+
     def _sample(self) -> Process:
         """Take the Gram matrix of evenly spread rows, each standing for others of its weight."""
         rows = self._rows
         ratio = sample_ratio(rows.examples, rows.features)
         runs = rows.sample(math.ceil(ratio * rows.features))
-        ids = (runs[:, None] + np.arange(RUN)).reshape(-1)
-        covered = rows.weight[ids[ids < rows.examples]].sum()
-        self.runs, self.scale = runs, rows.weight.sum() / covered if covered > 0 else 1.0
-        root = np.sqrt(rows.weight * self.scale)
+        self.runs, self.scale = runs, share_scale(rows, runs)
+        root = np.sqrt(rows.weight * (self.scale * self._bend))
         size = rows.features + 1
-        panel = np.zeros((runs.size * RUN, size), rows.real)
-        yield rows.gather(runs, root, np.arange(size), panel)
-        gram = np.zeros((size, size))
-        yield rows.gram(panel, panel, gram)
-        self._gram = gram
+        at_once = max(_PANEL_BYTES // (RUN * size * rows.real.itemsize), 1)
+        panel = np.zeros((min(at_once, runs.size) * RUN, size), rows.real)
+        gram = np.zeros((size, size), rows.real)
+        for first in range(0, runs.size, at_once):
+            some = runs[first : first + at_once]
+            block = panel[: some.size * RUN]
+            if some[-1] + RUN > rows.examples:
+                block[-RUN:] = 0.0  # the data end within this run
+            yield rows.gather(some, root, np.arange(size), block)
+            yield rows.gram(block, block, gram)
+        self._matrix = SharedTriangles(gram)
+        if self._centred:
+            yield self._rows.run("centre", self._centre, gram.size, "model")
+
+    def _centre(self) -> None:
+        assert self._matrix is not None
+        assert self.means is not None
+        self._matrix.subtract(self.means, self._bend / self.means[-1])
 
     def inverse(self, penalty: np.ndarray) -> Process:
-        """Return what applies the inverse of the guess plus ``diag(penalty)``.
+        """Return what applies the inverse of the guess plus ``diag(penalty)``, until called again.
 
         Parameters
         ----------
         penalty : ndarray of float64, shape (d + 1,)
             Strength of the ridge penalty per coefficient; 0 for a constant that is held.
         """
-        make = self._dense_inverse if self._gram is not None else self._diagonal_inverse
+        make = self._dense_inverse if self._matrix is not None else self._diagonal_inverse
         return (
             yield self._rows.run(
                 "factorise",
                 lambda: make(penalty),
-                penalty.size ** (2 if self._gram is not None else 1),
+                penalty.size ** (2 if self._matrix is not None else 1),
                 "model",
                 nominal=lambda vector: vector,
             )
         )
 
     def _dense_inverse(self, penalty: np.ndarray) -> Solve:
-        from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
-        assert self._gram is not None
-        held = penalty <= 0
-        matrix = self._bend * self._gram
-        if self._centred:
-            assert self.means is not None
-            matrix -= self._bend / self.means[-1] * np.outer(self.means, self.means)
-        matrix[np.diag_indices_from(matrix)] += penalty
-        matrix[held, :] = matrix[:, held] = 0.0
-        matrix[held, held] = 1.0
-        try:
-            factor = cho_factor(matrix.astype(self._rows.real), check_finite=False)
-        except LinAlgError:
-            ridge = 1e-6 * float(np.trace(matrix)) / matrix.shape[0]
-            factor = cho_factor(matrix + ridge * np.eye(matrix.shape[0]), check_finite=False)
-        kind = factor[0].dtype
-        return lambda vector: cho_solve(factor, vector.astype(kind), check_finite=False).astype(
-            np.float64
-        )
+        assert self._matrix is not None
+        return self._matrix.factorised(penalty)
 
     def _diagonal_inverse(self, penalty: np.ndarray) -> Solve:
         assert self._squares is not None

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hetengine.aligned import LINE_BYTES, aligned_zeros
 from hetengine.problems import CoordinateProblem
 from hetengine.solvers.outcome import Outcome
 from hetengine.solvers.resident.rows import Rows
@@ -72,7 +73,7 @@ class Dual:
         real, n = rows.real, rows.examples
         kind = real if rows.dense else np.dtype(np.float64)
         label, weight = rows.target.astype(real), rows.weight.astype(real)
-        b, w = np.zeros(n, real), np.zeros(rows.features + 1, kind)
+        b, w = np.zeros(n, real), aligned_zeros((rows.features + 1,), kind)
         if solved is not None:
             other, outcome = solved
             b[:] = np.clip(label * outcome.alpha, 0, weight)
@@ -85,6 +86,14 @@ class Dual:
     def arrays(self) -> tuple[np.ndarray, ...]:
         """By example, in the order of the kernels."""
         return (self.label, self.weight, self.inverse, self.b, self.margin)
+
+    def replicas(self, threads: int) -> np.ndarray:
+        """Return a copy of w for each thread, padded: none shares a cache line with another."""
+        per_line = LINE_BYTES // self.w.itemsize
+        width = -(-self.w.size // per_line) * per_line
+        copies = aligned_zeros((threads, width), self.w.dtype)
+        copies[:, : self.w.size] = self.w
+        return copies
 
     def part(self, ids: np.ndarray) -> Dual:
         """Return a copy of some examples that shares w."""

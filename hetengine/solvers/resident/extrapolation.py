@@ -13,8 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from hetengine.problems import Certificate
-from hetengine.solvers.resident.point import Point
+from hetengine.problems import Certificate, CoordinateProblem, certify
+from hetengine.solvers.resident.point import Point, primal_state
 
 _MEMORY = 5
 
@@ -27,20 +27,45 @@ class Extrapolation:
         self._best: Point | None = None
         self._bound = -np.inf
 
-    def learn(self, point: Point) -> None:
-        """Take in the point of a pass."""
+    def certify(
+        self, problem: CoordinateProblem, root: np.ndarray | None, point: Point
+    ) -> tuple[Certificate, np.ndarray, np.ndarray]:
+        """Return the best certificate of a point, and the dual point that proves it.
+
+        Parameters
+        ----------
+        problem : CoordinateProblem
+            On the primal side.
+        root : ndarray of float64, shape (N,), or None
+            Square roots of the example weights.
+        point : Point
+            Of a pass.
+
+        Returns
+        -------
+        certificate : Certificate
+        w : ndarray of float64, shape (N,)
+        u : ndarray of float64, shape (n,)
+            Its products with the features.
+        """
+        alpha, w, u = primal_state(problem, root, point)
+        best, source = (certify(problem, alpha, w, u), w, u), point
         self._points.append(point)
-
-    def candidates(self) -> list[Point]:
-        """Return dual points worth a certificate: the best so far, and an extrapolated one."""
-        found = [] if self._best is None else [self._best]
         mixed = self._mixed()
-        return found if mixed is None else [*found, mixed]
-
-    def keep(self, point: Point, certificate: Certificate) -> None:
-        """Remember a dual point if it proves the highest lower bound so far."""
-        if certificate.dual_bound > self._bound:
-            self._best, self._bound = point, certificate.dual_bound
+        candidates = [] if self._best is None else [(self._best, self._bound)]
+        if mixed is not None:
+            _, theta, _ = primal_state(problem, root, mixed)
+            candidates.append((mixed, dual_bound(problem, theta, mixed.gradient)))
+        for other, bound in candidates:
+            if bound <= best[0].dual_bound:  # most of them: a whole certificate costs much more
+                continue
+            _, theta, products = primal_state(problem, root, other)
+            found = certify(problem, alpha, theta, products, exact=w)
+            if found.gap < best[0].gap:
+                best, source = (found, theta, products), other
+        if best[0].dual_bound > self._bound:
+            self._best, self._bound = source, best[0].dual_bound
+        return best
 
     def _mixed(self) -> Point | None:
         """Return the combination whose differences of slopes cancel best."""
@@ -63,3 +88,27 @@ class Extrapolation:
                 [s * each.gradient for s, each in zip(shares, last, strict=True)], axis=0
             ),
         )
+
+
+def dual_bound(problem: CoordinateProblem, w: np.ndarray, gradient: np.ndarray) -> float:
+    """Return the lower bound of the optimum that a dual point proves, but for rounding.
+
+    Parameters
+    ----------
+    problem : CoordinateProblem
+        Lasso or elastic net.
+    w : ndarray of float64, shape (N,)
+        The dual point.
+    gradient : ndarray of float64, shape (P + 1,)
+        Its products with the features; the last, of the constant, does not count.
+    """
+    u = np.abs(gradient[:-1])
+    if problem.l2 > 0:
+        over = np.maximum(u - problem.l1, 0.0)
+        return -problem.smooth_conjugate(w) - float(over @ over) / (2 * problem.l2)
+    square, steepest = float(w @ w), float(u.max(initial=0.0))
+    if square == 0.0:
+        return 0.0
+    most = problem.l1 / steepest if steepest > 0 else np.inf
+    scale = min(max(float(problem.w0 @ w) / square, -most), most)
+    return -problem.smooth_conjugate(scale * w)

@@ -28,6 +28,8 @@ class Model:
         Square roots of the weights, scaled so that the sample stands for all examples.
     means : ndarray of float64, shape (d + 1,), or None
         ``X^T c`` of the sample where the constant is profiled out, the sum of weights last.
+    room : int
+        Features that it has room for from the start; it makes more by copying what it has.
 
     Attributes
     ----------
@@ -38,33 +40,54 @@ class Model:
     """
 
     def __init__(
-        self, rows: Rows, runs: np.ndarray, root: np.ndarray, means: np.ndarray | None
+        self,
+        rows: Rows,
+        runs: np.ndarray,
+        root: np.ndarray,
+        means: np.ndarray | None,
+        room: int = 0,
     ) -> None:
         self._rows, self._runs, self._root, self._means = rows, runs, root, means
-        self._panels: list[np.ndarray] = []
+        self._panel = np.zeros((runs.size * RUN, room), rows.real)
         self.features = np.empty(0, np.int64)
         self.gram = np.empty((0, 0))
 
     def grow(self, features: np.ndarray) -> Process:
         """Take in features it does not know."""
         rows, old = self._rows, self.features.size
-        panel = np.zeros((self._runs.size * RUN, features.size), rows.real)
-        yield rows.gather(self._runs, self._root, features, panel)
-        self._panels.append(panel)
-        gram = np.zeros((old + features.size,) * 2)
-        gram[:old, :old] = self.gram
-        first = 0
-        for each in self._panels:
-            block = np.zeros((each.shape[1], features.size))
-            yield rows.gram(each, panel, block)
-            known = self.features[first : first + each.shape[1]]
-            block -= self._centre(known if known.size else features, features)
-            last = first + each.shape[1]
-            gram[first:last, old:] = block
-            gram[old:, first:last] = block.T
-            first = last
+        size = old + features.size
+        shape = (self._panel.shape[0], features.size)
+        fresh = yield rows.run(
+            "extend",
+            lambda: self._extended(old, size),
+            shape[0] * size if size > self._panel.shape[1] else 0,
+            "model",
+            nominal=np.broadcast_to(np.zeros((), self._panel.dtype), shape),
+        )
+        yield rows.gather(self._runs, self._root, features, fresh)
         self.features = np.concatenate([self.features, features])
+        block = np.zeros((size, features.size))
+        # One product, however often the model has grown.
+        yield rows.gram(self._known(size), fresh, block)
+        block -= self._centre(self.features, features)
+        gram = np.zeros((size, size))
+        gram[:old, :old] = self.gram
+        gram[:, old:], gram[old:, :old] = block, block[:old].T
         self.gram = gram
+
+    def _known(self, size: int) -> np.ndarray:
+        """Return the panel of the first features; nothing is in it where numerics are skipped."""
+        if size <= self._panel.shape[1]:
+            return self._panel[:, :size]
+        return np.broadcast_to(np.zeros((), self._panel.dtype), (self._panel.shape[0], size))
+
+    def _extended(self, old: int, size: int) -> np.ndarray:
+        """Return columns for features yet to come, beside those of the ``old`` known ones."""
+        if size > self._panel.shape[1]:
+            wider = np.zeros((self._panel.shape[0], max(size, 2 * old)), self._panel.dtype)
+            wider[:, :old] = self._panel[:, :old]
+            self._panel = wider
+        return self._panel[:, old:size]
 
     def learn(self, step: np.ndarray, change: np.ndarray, size: float) -> None:
         """Make the Hessian map a step to the change of the gradient that it brought.

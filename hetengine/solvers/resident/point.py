@@ -83,6 +83,32 @@ class Point:
         )
 
 
+def evaluate_parts(rows: Rows, part: np.ndarray, coef: np.ndarray) -> Process:
+    """Pass over all runs at some coefficients; returns a `Point`, and the gradient over a part.
+
+    Parameters
+    ----------
+    rows : Rows
+    part : ndarray of int64
+        Some runs.
+    coef : ndarray of float64, shape (d + 1,)
+    """
+    scores, slope, before = (np.zeros(rows.examples) for _ in range(3))
+    sums = [np.zeros(coef.size), np.zeros(coef.size)]
+    here, there = (
+        rows.slopes(runs, coef, before, scores, slope, gradient, rows.real)
+        for runs, gradient in zip((part, np.setdiff1d(rows.runs, part)), sums, strict=True)
+    )
+    losses = (yield here), (yield there)
+    gradient = sums[0] + sums[1]
+    loss = math.nan if None in losses else _finite(sum(losses), gradient)
+    return Point(coef, scores, slope, loss, gradient), sums[0]
+
+
+def _finite(loss: float, gradient: np.ndarray) -> float:
+    return loss if math.isfinite(loss) and np.isfinite(gradient).all() else math.inf
+
+
 def evaluate(
     rows: Rows,
     runs: np.ndarray,
@@ -112,10 +138,7 @@ def evaluate(
     before = np.zeros(n) if base is None else base.scores
     scores, slope, gradient = np.zeros(n), np.zeros(n), np.zeros(coef.size)
     loss = yield rows.slopes(runs, step, before, scores, slope, gradient, partial)
-    if loss is None:
-        loss = math.nan
-    elif not (math.isfinite(loss) and np.isfinite(gradient).all()):
-        loss = math.inf
+    loss = math.nan if loss is None else _finite(loss, gradient)
     return Point(coef, scores, slope, loss, gradient)
 
 
@@ -162,9 +185,12 @@ def build_passes(rows: Rows) -> Process:
     """Launch the kernels of passes and samples on nothing, so that they are compiled."""
     none, size = rows.runs[:0], rows.features + 1
     slope, exact = np.zeros(rows.examples), np.dtype(np.float64)
+    launched = []
     for kind, partial in {(exact, rows.real), (rows.real, rows.real), (exact, exact)}:
         step, gradient = np.zeros(size, kind), np.zeros(size)
-        yield rows.slopes(none, step, slope, slope, slope, gradient, partial)
-    yield rows.moments(none, slope, np.zeros((size, 4)))
+        launched.append(rows.slopes(none, step, slope, slope, slope, gradient, partial))
+    launched.append(rows.moments(none, slope, np.zeros((size, 4))))
     panel = np.zeros((0, 0), rows.real)
-    yield rows.gather(none, slope, np.empty(0, np.int64), panel)
+    launched.append(rows.gather(none, slope, np.empty(0, np.int64), panel))
+    while launched:
+        yield launched.pop()

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from hetengine.device import Device, Event, HostFunction, LateWork, Work
+from hetengine.device import Device, Event, HostFunction, Kernel
 from hetengine.problems import CoordinateProblem
 from hetengine.problems.dense import DenseColumns
 from hetengine.problems.row_matrix import RowMatrix
 from hetengine.problems.sparse import SparseColumns
 from hetengine.solvers.resident.control import Control
 from hetengine.solvers.worker import Process
+from hetengine.work import LateWork, Work
 
 #: Rows of a run: short enough to stay in a core's cache between its two uses.
 RUN = 64
 
+_SMALL_ENTRIES = 1 << 20
+
 KERNELS = (
     *("rows_slopes", "rows_moments", "rows_hinge_gap", "rows_gather"),
-    *("rows_ascent", "gram", "gram_descent"),
+    *("rows_ascent", "rows_several", "gram", "gram_descent"),
 )
 
 
@@ -71,14 +75,21 @@ class Rows:
         self.element_bytes = matrix.dtype.itemsize + (4 if matrix.layout == "sparse" else 0)
         self.variant = f"{matrix.layout}/{matrix.dtype.name}/{problem.kind.name.lower()}"
         self._kind = int(problem.kind)
-        self._python = f"python/{problem.name}"
+        self._python = f"python/{problem.name}/resident"
         self._kernels = {name: host.load(name) for name in KERNELS}
         self._pack = host.load("sparse_pack")
+        self._works: list[Work] | None = None
 
     @property
     def dense(self) -> bool:
         """Whether every entry is stored."""
         return self.matrix.layout == "dense"
+
+    @property
+    def small(self) -> bool:
+        """Whether a pass takes no longer than a few launches."""
+        # Zeros count: models of sparse data are dense.
+        return self.examples * self.features <= _SMALL_ENTRIES
 
     @property
     def real(self) -> np.dtype:
@@ -115,6 +126,25 @@ class Rows:
         args += (np.empty(0, partial), scores, slope, gradient)
         return self._pass("rows_slopes", args, runs, 4.0, 40.0)
 
+    def several(
+        self,
+        steps: np.ndarray,
+        base: np.ndarray,
+        scores: np.ndarray,
+        slope: np.ndarray,
+        sums: np.ndarray,
+        partial: np.dtype,
+    ) -> Event:
+        """Do what `slopes` does for m steps in one pass over all rows.
+
+        ``steps``, ``scores``, ``slope`` and ``sums`` have a row for each; ``sums`` holds the
+        gradient and, in one more column, the loss.
+        """
+        count = steps.shape[0]
+        args = (self._arrays, self.runs, RUN, steps, base, self.target, self.weight, self._kind)
+        args += (np.empty(0, partial), scores, slope, sums)
+        return self._pass("rows_several", args, self.runs, 4.0 * count, 40.0 * count)
+
     def moments(self, runs: np.ndarray, slope: np.ndarray, sums: np.ndarray) -> Event:
         """Add ``X^T slope``, ``X^T c`` and ``(X * X)^T c`` to the columns of ``sums``."""
         args = (self._arrays, runs, RUN, slope, self.weight, sums)
@@ -137,13 +167,13 @@ class Rows:
         args = (self._arrays, runs, RUN, root, features, place, out)
         amount = self._share(runs) * self.matrix.nnz * self.element_bytes
         work = Work(0.0, amount, float(out.nbytes), runs.size * RUN, self.variant)
-        return self.host.launch(self._kernels["rows_gather"], args, work, category="model")
+        return self._launch(self._kernels["rows_gather"], args, work, "model")
 
     def gram(self, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> Event:
         """Add ``left^T right`` to ``out``."""
         flops = 2.0 * left.shape[0] * out.size
         work = Work(flops, float(left.nbytes + right.nbytes), float(out.nbytes), out.size, "gemm")
-        return self.host.launch(self._kernels["gram"], (left, right, out), work, category="model")
+        return self._launch(self._kernels["gram"], (left, right, out), work, "model")
 
     def descend(
         self,
@@ -158,7 +188,7 @@ class Rows:
         args = (gram, *penalties, beta, u, tolerance, most)
         amount = float(gram.size)
         work = Work(2.0 * amount, 8.0 * amount, 8.0 * u.size, u.size, "float64")
-        return self.host.launch(self._kernels["gram_descent"], args, work, category="solve")
+        return self._launch(self._kernels["gram_descent"], args, work, "solve")
 
     def ascend(
         self, arrays: tuple[np.ndarray, ...], args: tuple[Any, ...], count: int, control: Control
@@ -199,7 +229,48 @@ class Rows:
         """Run a piece of NumPy on the host's queue."""
         kernel = HostFunction(name, function, nominal=nominal)
         work = Work(3.0 * items, 24.0 * items, 8.0 * items, items, self._python)
-        return self.host.launch(kernel, (), work, category=category)
+        return self._launch(kernel, (), work, category)
+
+    def together(self, process: Process, category: str, nominal: Any) -> Event:
+        """Run a process that launches nothing but these as one launch; yields what it returns.
+
+        On small data, handing over a launch costs more than what it does.
+
+        Parameters
+        ----------
+        process : Process
+            Which is run to its end.
+        category : str
+            Phase it is accounted under.
+        nominal : object
+            Value where numerics are skipped.
+        """
+        works: list[Work] = []
+
+        def run() -> Any:
+            self._works = works
+            try:
+                return drained(process)
+            finally:
+                self._works = None
+
+        def total(_: Any) -> Work:
+            flops = sum(each.flops for each in works)
+            read = sum(each.bytes_read for each in works)
+            written = sum(each.bytes_written for each in works)
+            return Work(flops, read, written, self.examples, self.variant)
+
+        once = Work(4.0 * self.matrix.nnz, float(self.matrix.nbytes), 0.0, self.examples)
+        kernel = HostFunction("rows_together", run, nominal=nominal)
+        late = LateWork(replace(once, variant=self.variant), total)
+        return self.host.launch(kernel, (), late, category=category)
+
+    def _launch(self, kernel: Kernel, args: tuple[Any, ...], work: Work, category: str) -> Event:
+        """Launch, or within a launch of several, run at once; yields the same either way."""
+        if self._works is None:
+            return self.host.launch(kernel, args, work, category=category)
+        self._works.append(work)
+        return kernel(*args)
 
     def _share(self, runs: np.ndarray) -> float:
         return runs.size / self.runs.size
@@ -214,7 +285,23 @@ class Rows:
         read = entries * self.element_bytes + rows * row_bytes
         work = Work(flops * entries, read, written, int(rows), self.variant)
         category = "pass" if share == 1.0 else "sample"
-        return self.host.launch(self._kernels[name], args, work, category=category)
+        return self._launch(self._kernels[name], args, work, category)
+
+
+def drained(process: Process) -> Any:
+    """Return what a process returns whose launches have run when it yields them.
+
+    Parameters
+    ----------
+    process : Process
+        Yields values of launches.
+    """
+    value: Any = None
+    while True:
+        try:
+            value = process.send(value)
+        except StopIteration as end:
+            return end.value
 
 
 def _targets(problem: CoordinateProblem, matrix: RowMatrix) -> tuple[np.ndarray, np.ndarray]:

@@ -12,24 +12,29 @@ from dataclasses import replace
 
 import numpy as np
 
+from hetengine.device import Event
 from hetengine.problems import Certificate, CoordinateProblem, Kind, certify
 from hetengine.solvers.outcome import Outcome
 from hetengine.solvers.resident.continuation import Continuation
-from hetengine.solvers.resident.curvature import Curvature, Solve
+from hetengine.solvers.resident.curvature import Curvature, share_scale
 from hetengine.solvers.resident.finish import Finish
 from hetengine.solvers.resident.point import (
     Point,
     build_passes,
     coefficients,
     evaluate,
+    evaluate_parts,
     primal_state,
 )
-from hetengine.solvers.resident.rows import Rows
+from hetengine.solvers.resident.rows import RUN, Rows
 from hetengine.solvers.resident.secant import Secants
+from hetengine.solvers.resident.triangles import Solve
 from hetengine.solvers.worker import Process
 
 _SUFFICIENT = 1e-4
 _SHORTEST = 1e-6
+_PART = 4  # times the sample, for the first gradient
+_FINE = 1e-6  # tolerance from which the rounding of float32 products may matter
 
 
 class Smooth:
@@ -55,6 +60,7 @@ class Smooth:
 
     def build(self, problem: CoordinateProblem) -> Process:
         """Launch its kernels on nothing."""
+        self._curvature.load()
         yield from build_passes(self.rows)
 
     def solve(
@@ -80,15 +86,17 @@ class Smooth:
         if not self._curvature.known:
             gradient = yield from self._curvature.measure(slope)
         inverse = yield from self._curvature.inverse(target.penalty)
+        secants = Secants(inverse)
         point = self._known.begin(problem, start)
         if point is None and start is not None:
             point = yield from self._at(coefficients(*start, self.rows.features))
         elif point is None and gradient is not None:
             coef = np.zeros(target.penalty.size)
             point = self._centred(Point(coef, np.zeros(slope.size), slope, loss, gradient))
-        elif point is None:
+        elif point is None and self._quadratic and self._curvature.sampled:
             point = yield from self._at((yield from self._on_sample(target, inverse)))
-        secants = Secants(inverse)
+        elif point is None:
+            point = yield from self._from_zero(target, loss, secants)
         status = "diverged" if math.isinf(point.loss) else None
         while True:
             point, certificate = yield from self._certified(problem, target, point)
@@ -98,13 +106,7 @@ class Smooth:
                 self._known.keep(problem, outcome, point)
                 return outcome
             gradient = target.gradient(point)
-            direction = yield self.rows.run(
-                "direction",
-                lambda known=secants, at=gradient: known.direction(at),
-                20 * gradient.size,
-                "solve",
-                nominal=gradient,
-            )
+            direction = yield self._direction(secants, gradient)
             fresh = yield from self._step(target, point, gradient, direction)
             if fresh is None:
                 status = "stalled"
@@ -112,11 +114,18 @@ class Smooth:
             secants.learn(fresh.coef - point.coef, target.gradient(fresh) - gradient)
             point = fresh
 
+    def _direction(self, secants: Secants, gradient: np.ndarray) -> Event:
+        return self.rows.run(
+            "direction",
+            lambda: secants.direction(gradient),
+            20 * gradient.size,
+            "solve",
+            nominal=gradient,
+        )
+
     def _on_sample(self, target: _Penalised, inverse: Solve) -> Process:
-        """Return coefficients to start from: the optimum of the sample where that is one step."""
+        """Return the optimum of the sample, which for a quadratic loss is one step away."""
         coef = np.zeros(target.penalty.size)
-        if not (self._quadratic and self._curvature.sampled):
-            return coef
         point = yield from evaluate(self.rows, self._curvature.runs, coef)
         point = self._centred(replace(point, gradient=self._curvature.scale * point.gradient))
         gradient = target.gradient(point)
@@ -125,6 +134,27 @@ class Smooth:
                 "direction", lambda: -inverse(gradient), coef.size**2, "solve", nominal=coef
             )
         )
+
+    def _from_zero(self, target: _Penalised, loss: float, secants: Secants) -> Process:
+        """Return the point one step away from 0, for which a part of the examples is enough.
+
+        The step errs by d / r for the r sampled rows that the guess of the Hessian comes from, and
+        by a fourth of that for a gradient of four times as many.
+        """
+        rows, coef = self.rows, np.zeros(target.penalty.size)
+        part = rows.sample(_PART * RUN * self._curvature.runs.size)
+        if 2 * part.size > rows.runs.size or not self._curvature.sampled:
+            return (yield from self._at(coef))
+        scale = share_scale(rows, part)
+        zero = yield from evaluate(rows, part, coef)
+        before = target.gradient(replace(zero, gradient=scale * zero.gradient))
+        coef = yield self._direction(secants, before)
+        point, partial = yield from evaluate_parts(rows, part, coef)
+        after = target.gradient(replace(point, gradient=scale * partial))
+        if target.value(point) > loss or math.isinf(point.loss):
+            return (yield from self._at(np.zeros(coef.size)))
+        secants.learn(coef, after - before)
+        return point
 
     def _at(self, coef: np.ndarray, base: Point | None = None) -> Process:
         return self._centred((yield from evaluate(self.rows, self.rows.runs, coef, base)))
@@ -157,7 +187,8 @@ class Smooth:
 
     def _certified(self, problem: CoordinateProblem, target: _Penalised, point: Point) -> Process:
         certificate = yield from self._certificate(problem, target, point)
-        if certificate.relative_gap <= self.finish.stop.tol and self.rows.real == np.float32:
+        fine = self.finish.stop.tol <= _FINE and self.rows.real == np.float32
+        if fine and certificate.relative_gap <= self.finish.stop.tol:
             # Scores carried along in float32 drift by some 1e-7: what ends a run is measured anew.
             point = yield from self._at(point.coef)
             certificate = yield from self._certificate(problem, target, point)

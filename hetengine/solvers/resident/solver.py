@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hetengine.device import Device
 from hetengine.errors import UsageError
 from hetengine.machine import Machine
@@ -68,6 +70,17 @@ class Resident:
     @stop.setter
     def stop(self, rule: StopRule) -> None:
         self.finish.stop = rule
+
+    def foresee(self, lams: Sequence[float]) -> None:
+        """Say which strengths are going to be solved for after the next one, in this order.
+
+        Parameters
+        ----------
+        lams : sequence of float
+            Some solvers find points for them in passing; none needs to know them.
+        """
+        if isinstance(self.method, WorkingSet):
+            self.method.ahead.lams = lams
 
     def prepare(self) -> Process:
         """Build every kernel with launches that touch next to nothing; before the clock starts."""

@@ -10,13 +10,15 @@ Newton methods, Roosta-Khorasani and Mahoney 2016), on which the first working s
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from hetengine.problems import Certificate, CoordinateProblem, certify
+from hetengine.problems import Certificate, CoordinateProblem, at_strength
 from hetengine.solvers.outcome import Outcome
+from hetengine.solvers.resident.ahead import Ahead
 from hetengine.solvers.resident.continuation import Continuation
 from hetengine.solvers.resident.extrapolation import Extrapolation
 from hetengine.solvers.resident.finish import Finish
@@ -29,6 +31,7 @@ from hetengine.solvers.resident.point import (
     primal_state,
 )
 from hetengine.solvers.resident.rows import RUN, Rows
+from hetengine.solvers.resident.screen import Screen
 from hetengine.solvers.worker import Process
 
 _SAMPLE_ROWS = 4096
@@ -41,10 +44,13 @@ _SAMPLE_SHARE = 16  # rows of the sample per feature, below which it would be fi
 _SAMPLE_SLACK = 1.05
 _NEAR = 0.9  # of the penalty: features this close to entering come along
 _LEAST_DECREASE = 1e-15
-_DRIFT = 1e-6  # relative gap below which the rounding of float32 steps shows
+_DRIFT = 1e-6  # relative gap below which scores carried along in float32 steps show it
 _SLOW = 6  # rounds after which it is taken to be in the way
 _PANEL_SHARE = 0.2  # of the bytes of the data that an exact model may take
 _EASY, _TIGHTER = 3, 1e-2  # rounds after which the model's minimum is sought harder, and how much
+_TIGHT = 0.1  # the same where the model is exact: then a pass costs more than epochs do
+_LARGER = 1.0 + 1e-4  # squared norms are sums of float32, and have to be bounds
+_WORTH = 0.5  # of a model: it shrinks to what is possible if that is less
 
 
 class WorkingSet:
@@ -69,7 +75,9 @@ class WorkingSet:
         self._scale = 1.0
         self._means: dict[int, np.ndarray] = {}
         self._norms = np.empty(0)
+        self._squares: np.ndarray | None = None
         self._model: Model | None = None
+        self.ahead = Ahead(rows)
         self._known = Continuation(quadratic=True)
         self._most = _MOST
         self._sampled = self._sample, self._scale
@@ -79,6 +87,9 @@ class WorkingSet:
         yield from build_passes(self.rows)
         nothing = np.empty(0)
         yield self.rows.descend(np.empty((0, 0)), (1.0, 1.0), nothing, nothing.copy(), 0.0, 1)
+        part = np.zeros((1, 2), self.rows.real)[:, :1]
+        yield self.rows.gather(self.rows.runs[:0], nothing, np.zeros(1, np.int64), part)
+        yield from self.ahead.build()
 
     def solve(
         self,
@@ -105,16 +116,24 @@ class WorkingSet:
             coef = yield from self._on_sample(problem, coef)
         elif start is not None:
             yield from self._refit(np.flatnonzero(coef[:-1]))
-        return (yield from self._on_all(problem, coef, self._known.begin(problem, start)))
+        begun = self._known.begin(problem, start)
+        stored = self.ahead.take(problem.lam)
+        if stored is not None:
+            coef, begun = stored.coef, None if begun is None else stored
+        outcome = yield from self._on_all(problem, coef, begun)
+        if stored is not None:
+            self.ahead.judge(self.finish.rounds == 0)
+        return outcome
 
     def _refit(self, support: np.ndarray) -> Process:
         """Have the model of all rows while memory allows: on a path it is used again and again."""
         rows, (sample, scale) = self.rows, self._sampled
-        exact = self._sample.size == rows.runs.size
         most = int(_PANEL_SHARE * rows.matrix.nbytes / (rows.examples * rows.real.itemsize))
         most = min(most, _MOST)
-        room = 4 * support.size <= 3 * most if exact else 2 * max(support.size, _FIRST) <= most
-        if sample.size == rows.runs.size or exact == room:
+        room = 2 * max(support.size, _FIRST) <= most
+        if self._exact:
+            room = 4 * support.size <= 3 * most
+        if sample.size == rows.runs.size or self._exact == room:
             return
         self._sample, self._scale, self._most = sample, scale, _MOST
         if room:
@@ -134,6 +153,8 @@ class WorkingSet:
             yield rows.moments(runs, rows.weight, sums)
             mass = sums[-1, 1]
             scale = float(rows.weight.sum() / mass) if mass > 0 else 1.0
+            if runs.size == rows.runs.size:
+                self._squares = _LARGER * rows.examples * sums[:-1, 2]
             self._means[runs.size] = scale * sums[:, 1]
             if runs is self._sample:
                 self._scale = scale
@@ -144,7 +165,14 @@ class WorkingSet:
     def _reset(self) -> None:
         root = np.sqrt(self._scale * self.rows.weight)
         means = self._means[self._sample.size] if self._profiled else None
-        self._model = Model(self.rows, self._sample, root, means)
+        # On large data memory is bounded, and copying would take twice as much.
+        room = self._most if self._exact and self._most < _MOST else 0
+        self._model = Model(self.rows, self._sample, root, means, room)
+
+    @property
+    def _exact(self) -> bool:
+        """Whether the model is that of all rows."""
+        return self._sample.size == self.rows.runs.size
 
     def _at(
         self, runs: np.ndarray, coef: np.ndarray, base: Point | None = None, exact: bool = False
@@ -176,34 +204,92 @@ class WorkingSet:
         return point.coef
 
     def _on_all(self, problem: CoordinateProblem, coef: np.ndarray, begun: Point | None) -> Process:
-        point: Any = (yield from self._at(self.rows.runs, coef)) if begun is None else begun
-        dual = Extrapolation()
+        dual, exact = Extrapolation(), self.rows.real == np.float64
+        screen = Screen(problem, self._squares, exact)
+        state = self._begun(problem, coef, begun, dual, screen)
+        point, certificate, theta = yield from self._together(state, self._unknown(problem, coef))
         status = "diverged" if math.isinf(point.loss) else None
-        exact = self.rows.real == np.float64
         while True:
-            certificate, theta = yield from self._certificate(problem, point, dual)
             drifts = certificate.relative_gap <= _DRIFT or self.finish.rounds == _SLOW
             if drifts and not exact and status is None:
-                # Scores carried along in float32 drift: from here on points are measured anew.
-                exact = True
-                point = yield from self._at(self.rows.runs, point.coef, exact=True)
-                certificate, theta = yield from self._certificate(problem, point, dual)
+                if certificate.relative_gap <= _DRIFT < self.finish.stop.tol:
+                    certificate = _raised(certificate)
+                else:  # from here on points are measured anew
+                    exact = screen.exact = True
+                    point = yield from self._at(self.rows.runs, point.coef, exact=True)
+                    certificate, theta = yield from self._certificate(problem, point, dual, screen)
             status = status or self.finish.report(certificate)
             if status is not None:
                 alpha, _, _ = primal_state(problem, self.rows.matrix.root, point)
                 outcome = Outcome(status, self.finish.rounds, certificate, alpha, theta)
                 self._known.keep(problem, outcome, point)
                 return outcome
-            yield from self._enlarge(problem, point)
+            state = self._round(problem, point, dual, screen, exact)
             self.finish.rounds += 1
-            tol = self.finish.stop.tol * (1.0 if self.finish.rounds <= _EASY else _TIGHTER)
-            point = yield from self._improve(problem, self.rows.runs, point, tol, exact)
+            missing = self._unknown(problem, point.coef)
+            point, certificate, theta = yield from self._together(state, missing)
 
-    def _enlarge(self, problem: CoordinateProblem, point: Point) -> Process:
+    def _begun(
+        self,
+        problem: CoordinateProblem,
+        coef: np.ndarray,
+        begun: Point | None,
+        dual: Extrapolation,
+        screen: Screen,
+    ) -> Process:
+        """Return the point to begin at, its certificate and the dual point that proves it."""
+        point = (yield from self._at(self.rows.runs, coef)) if begun is None else begun
+        certificate, theta = yield from self._certificate(problem, point, dual, screen)
+        return point, certificate, theta
+
+    def _round(
+        self,
+        problem: CoordinateProblem,
+        point: Point,
+        dual: Extrapolation,
+        screen: Screen,
+        exact: bool,
+    ) -> Process:
+        """Return what `_begun` does after one more round; counted before it starts."""
+        narrow = self.rows.real != np.float64
+        # Points measured anew are not measured in float32 beside others.
+        foresees = self._exact and self.finish.rounds == 1 and not (exact and narrow)
+        later = self.ahead.next() if foresees else []
+        lowest = at_strength(problem, later[-1]) if later else problem
+        yield from self._enlarge(lowest, point, None if later else screen.possible)
+        tol = self.finish.stop.tol * (_TIGHT if self._exact else 1.0)
+        if self.finish.rounds > _EASY:
+            tol = self.finish.stop.tol * _TIGHTER
+        point = yield from self._improve(
+            problem, self.rows.runs, point, tol, exact, screen.possible, later
+        )
+        certificate, theta = yield from self._certificate(problem, point, dual, screen)
+        return point, certificate, theta
+
+    def _together(self, process: Process, nominal: Any) -> Process:
+        """Run a process; on small data as one launch."""
+        if self.rows.small:
+            return (yield self.rows.together(process, "solve", nominal))
+        return (yield from process)
+
+    def _unknown(
+        self, problem: CoordinateProblem, coef: np.ndarray
+    ) -> tuple[Point, Certificate, np.ndarray]:
+        """Return what stands for a round where numerics are skipped."""
+        kind = "rescaled dual" if problem.needs_bound else "conjugate"
+        certificate = Certificate(math.nan, math.nan, math.nan, kind)
+        nothing = np.broadcast_to(0.0, self.rows.examples)
+        gradient = np.broadcast_to(0.0, coef.size)
+        point = Point(coef, nothing, nothing, math.nan, gradient)
+        return point, certificate, np.zeros(problem.length)
+
+    def _enlarge(
+        self, problem: CoordinateProblem, point: Point, possible: np.ndarray | None = None
+    ) -> Process:
         """Let the model know the features that are most likely to be missing."""
         chosen = yield self.rows.run(
             "choose",
-            lambda: self._missing(problem, point),
+            lambda: self._missing(problem, point, possible),
             self.rows.features,
             "select",
             nominal=np.arange(0),
@@ -218,11 +304,13 @@ class WorkingSet:
             yield from self._model.grow(chosen)
         return self._model
 
-    def _missing(self, problem: CoordinateProblem, point: Point) -> np.ndarray:
-        """Return features outside the model by their distance from entering, nearest first."""
+    def _missing(
+        self, problem: CoordinateProblem, point: Point, possible: np.ndarray | None
+    ) -> np.ndarray:
+        """Return features outside the model that are nearest to entering."""
         assert self._model is not None
         slope = np.abs(point.gradient[:-1])
-        outside = self._norms > 0
+        outside = self._norms > 0 if possible is None else (self._norms > 0) & possible
         outside[self._model.features] = False
         ids = np.flatnonzero(outside)
         distance = (problem.l1 - slope[ids]) / self._norms[ids]
@@ -241,49 +329,95 @@ class WorkingSet:
         point: Point,
         tol: float,
         exact: bool = False,
+        possible: np.ndarray | None = None,
+        later: Sequence[float] = (),
     ) -> Process:
         """Minimise the model with the penalty, pass over the rows, go as far as that is good."""
         model = self._model
         assert model is not None
-        ids = model.features
-        beta, u = point.coef[ids], point.gradient[ids]
         enough = max(1e-2 * tol * tol, _LEAST_DECREASE) * max(point.loss, 0.0)
-        penalties = (problem.l1, problem.l2)
-        yield self.rows.descend(model.gram, penalties, beta, u, enough, _MOST_EPOCHS)
-        coef = point.coef.copy()
-        coef[ids] = beta
-        fresh = yield from self._at(runs, coef, None if exact else point, exact)
+        coef = yield from self._descend(problem, point, enough, possible)
+        if later:
+            fresh = yield from self._along(problem, point, coef, enough, later)
+        else:
+            fresh = yield from self._at(runs, coef, None if exact else point, exact)
         if math.isnan(fresh.loss):
             return fresh
-        change = (fresh.gradient - point.gradient)[ids]
-        if self._sample.size < self.rows.runs.size:  # otherwise rounding is all there is to learn
-            model.learn((fresh.coef - point.coef)[ids], change, problem.l1)
+        if not self._exact:  # otherwise rounding is all there is to learn
+            change = (fresh.gradient - point.gradient)[model.features]
+            model.learn((fresh.coef - point.coef)[model.features], change, problem.l1)
         share = _best_share(problem, point, fresh)
         return fresh if share == 1.0 else point.towards(fresh, share)
 
+    def _descend(
+        self,
+        problem: CoordinateProblem,
+        point: Point,
+        enough: float,
+        possible: np.ndarray | None = None,
+    ) -> Process:
+        """Return the coefficients that minimise the model around a point with the penalty."""
+        model = self._model
+        assert model is not None
+        ids, gram = model.features, model.gram
+        beta, u = point.coef[ids], point.gradient[ids]
+        coef = point.coef.copy()
+        inside = None if possible is None else possible[ids]
+        if inside is not None and np.count_nonzero(inside) < _WORTH * ids.size:
+            coef[ids[~inside]] = 0.0
+            u = (u - gram[:, ~inside] @ beta[~inside])[inside]
+            gram = np.ascontiguousarray(gram[np.ix_(inside, inside)])
+            ids, beta = ids[inside], beta[inside]
+        penalties = (problem.l1, problem.l2)
+        yield self.rows.descend(gram, penalties, beta, u, enough, _MOST_EPOCHS)
+        coef[ids] = beta
+        return coef
+
+    def _along(
+        self,
+        problem: CoordinateProblem,
+        point: Point,
+        coef: np.ndarray,
+        enough: float,
+        later: Sequence[float],
+    ) -> Process:
+        """Measure a point and those that the model foresees for later strengths in one pass."""
+        model = self._model
+        assert model is not None
+        ids, coefs = model.features, [coef]
+        for lam in later:
+            last = coefs[-1]
+            gradient = point.gradient.copy()
+            gradient[ids] += model.gram @ (last - point.coef)[ids]
+            there = replace(point, coef=last, gradient=gradient)
+            coefs.append((yield from self._descend(at_strength(problem, lam), there, enough)))
+        points = yield from self.ahead.measure(point, coefs)
+        if self._profiled:
+            means = self._means[self.rows.runs.size]
+            points = [each.profiled(means, self.rows.weight) for each in points]
+        self.ahead.keep(list(later), points[1:])
+        return points[0]
+
     def _certificate(
-        self, problem: CoordinateProblem, point: Point, dual: Extrapolation
+        self, problem: CoordinateProblem, point: Point, dual: Extrapolation, screen: Screen
     ) -> Process:
         """Return the best certificate of this point, and the dual point that proves it."""
-        root = self.rows.matrix.root
+        root, tol = self.rows.matrix.root, self.finish.stop.tol
 
         def seal() -> tuple[Certificate, np.ndarray]:
-            alpha, w, u = primal_state(problem, root, point)
-            best, proof = certify(problem, alpha, w, u), w
-            dual.learn(point)
-            for other in dual.candidates():
-                _, theta, u = primal_state(problem, root, other)
-                certificate = certify(problem, alpha, theta, u, exact=w)
-                dual.keep(other, certificate)
-                if certificate.gap < best.gap:
-                    best, proof = certificate, theta
-            return best, proof
+            certificate, theta, u = dual.certify(problem, root, point)
+            if certificate.relative_gap > tol:
+                screen.learn(certificate, theta, u)
+            return certificate, theta
 
-        kind = "rescaled dual" if problem.needs_bound else "conjugate"
-        unknown = Certificate(math.nan, math.nan, math.nan, kind)
         size = self.rows.features + self.rows.examples
-        skipped = (unknown, np.zeros(problem.length))
+        skipped = self._unknown(problem, point.coef)[1:]
         return (yield self.rows.run("certificate", seal, size, "certify", nominal=skipped))
+
+
+def _raised(certificate: Certificate) -> Certificate:
+    """Return a certificate that leaves room for scores that have drifted."""
+    return replace(certificate, gap=_DRIFT * abs(certificate.objective), relative_gap=_DRIFT)
 
 
 def _best_share(problem: CoordinateProblem, point: Point, fresh: Point) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from hetengine.device import Buffer, Device, Event, Work
+from hetengine.device import Buffer, Device, Event
 from hetengine.machine import Machine
 from hetengine.problems import CoordinateProblem
 from hetengine.problems.matrix import Columns, StoredColumns
@@ -25,6 +25,7 @@ from hetengine.solvers.stored.landing import AREAS, Area, Landing
 from hetengine.solvers.stored.tier import HostTier, plan_tier
 from hetengine.solvers.worker import Process
 from hetengine.store.plan import Piece
+from hetengine.work import Work
 
 _LEAST_SHARE = 0.03
 """Part of the store a round reads at least, where that much is in doubt: rounds have their cost."""

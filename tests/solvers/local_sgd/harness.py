@@ -10,7 +10,6 @@ import numpy as np
 
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
 from hetengine.data.images.dataset import ImageData
-from hetengine.device import Span
 from hetengine.incidents import Incident
 from hetengine.machine import Machine, open_machine
 from hetengine.nets.model import Model, Normalise
@@ -20,6 +19,7 @@ from hetengine.solvers.local_sgd.outcome import Outcome, Progress, StopRule
 from hetengine.solvers.local_sgd.policies import ScheduleConfig
 from hetengine.solvers.local_sgd.solver import LocalSgd
 from hetengine.solvers.local_sgd.state import State
+from hetengine.span import Span
 from tests.solvers.local_sgd.tiny import TinyNet
 
 FAST_FLOPS, SLOW_FLOPS = 1e9, 1e8

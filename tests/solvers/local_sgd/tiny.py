@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from hetengine.device import Buffer, Device, Work
+from hetengine.device import Buffer, Device
 from hetengine.nets.model import Normalise, Slot
 from hetengine.program import Program
+from hetengine.work import Work
 
 STATISTIC_RATE = 0.1
 

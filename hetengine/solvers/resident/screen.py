@@ -1,0 +1,70 @@
+"""Features that one solve need not look at again: gap-safe screening for data in memory by row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from hetengine.problems import Certificate, CoordinateProblem, safe_to_drop
+
+_ROUNDING = 1e-5  # how far what float32 rows say may be off, as a share of its largest size
+
+
+class Screen:
+    """Which features may still be in the support of one problem's solution.
+
+    Every certificate bounds the distance from its dual point to the best one, and so what a
+    feature's product with the best one can be (Ndiaye et al., Gap Safe screening rules, JMLR 2017,
+    the sphere of radius ``sqrt(2 L gap)``).
+
+    Parameters
+    ----------
+    problem : CoordinateProblem
+        On the primal side.
+    square_norms : ndarray of float64, shape (P,), or None
+        ``||a_j||^2`` of each feature over all examples, rounded up at most; nothing is ruled out
+        where it is not known, because a pass that measures it costs more than it can save.
+    exact : bool
+        Whether products with features are those of float64.
+
+    Attributes
+    ----------
+    exact : bool
+        May be set when they become so.
+    possible : ndarray of bool, shape (P,)
+        False for features that are 0 in every solution.
+    """
+
+    def __init__(
+        self, problem: CoordinateProblem, square_norms: np.ndarray | None, exact: bool
+    ) -> None:
+        self._problem, self.exact = problem, exact
+        self._norms = square_norms
+        self.possible = np.ones(problem.features, bool)
+        if square_norms is not None:
+            self._norms = np.zeros(problem.count)
+            self._norms[: problem.features] = square_norms
+
+    def learn(self, certificate: Certificate, w: np.ndarray, u: np.ndarray) -> None:
+        """Rule out what a dual point and its certificate rule out.
+
+        Parameters
+        ----------
+        certificate : Certificate
+            Of this dual point.
+        w : ndarray of float64, shape (N,)
+            The dual point, not rescaled.
+        u : ndarray of float64, shape (n,)
+            Its products with the features.
+        """
+        if self._norms is None or not np.isfinite(certificate.gap):
+            return
+        reach = 0.0
+        if not self.exact:
+            reach = _ROUNDING * np.sqrt(self._norms * float(w @ w))
+            gap = certificate.gap + _ROUNDING * abs(certificate.objective)
+            certificate = replace(certificate, gap=gap)
+        nothing = np.zeros(u.size)
+        settled, _ = safe_to_drop(self._problem, certificate, nothing, u, self._norms, reach)
+        self.possible &= ~settled[: self.possible.size]
