@@ -55,8 +55,6 @@ class SpanLog(Sequence[Span]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SpanLog) and len(self) == len(other) and list(self) == list(other)
 
-    __hash__ = None  # pyright: ignore[reportAssignmentType]  # it grows
-
     def append(self, span: Span, origin_seconds: float = 0.0) -> None:
         """Add a span.
 

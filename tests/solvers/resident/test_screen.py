@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.linear_model import ElasticNet, Lasso
 
 from hetengine.problems import CoordinateProblem, lambda_max
 from hetengine.solvers.resident import working_set
+from hetengine.solvers.resident.rows import Rows
 from hetengine.solvers.resident.screen import Screen
 from tests.solvers.resident.harness import build, make_data, solve
 
@@ -81,6 +83,25 @@ def test_most_features_are_ruled_out_on_the_way(
     out = ruled_out(problem, 1e-7)
     assert out.sum() > 300
     assert not best[out].any()
+
+
+@pytest.mark.parametrize("name", ["lasso", "elastic_net"])
+def test_steps_that_leave_out_what_is_ruled_out_reach_the_same_optimum(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, best = make(name, 80, 200, 3, 0.3, False, False)
+    sizes: list[int] = []
+    descend = Rows.descend
+
+    def watched(self, gram, *rest):
+        sizes.append(gram.shape[0])
+        return descend(self, gram, *rest)
+
+    monkeypatch.setattr(Rows, "descend", watched)
+    monkeypatch.setattr(working_set, "_WORTH", 1.0)  # for any feature left out
+    outcome = solve(problem, tol=1e-12).outcome
+    assert any(later < earlier for earlier, later in pairwise(sizes))
+    assert outcome.alpha[: best.size] == pytest.approx(best, abs=1e-7)
 
 
 def test_nothing_is_ruled_out_where_norms_are_not_known() -> None:
