@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import numpy as np
@@ -9,48 +10,67 @@ import numpy as np
 from hetengine.errors import DataError
 
 
-def linear_values(X: Any, coefs: np.ndarray, intercepts: np.ndarray | float) -> np.ndarray:
-    """Return ``X coefs^T + intercepts``.
+class LinearModels(abc.ABC):
+    """One linear model, or several of the same features.
 
-    Parameters
+    Attributes
     ----------
-    X : array or SciPy sparse array of shape (n_rows, n_features)
-        Examples.
-    coefs : ndarray of shape (n_features,) or (models, n_features)
-        Coefficients.
-    intercepts : float or ndarray of shape (models,)
-        Constants.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) or (n_rows, models), float64
-
-    Raises
-    ------
-    DataError
-        If X does not have one column per coefficient.
-    """
-    matrix = X if hasattr(X, "tocsr") else np.asarray(X)
-    features = coefs.shape[-1]
-    if matrix.ndim != 2 or matrix.shape[1] != features:
-        raise DataError(
-            f"X has shape {matrix.shape} but a model has {features} coefficients; "
-            f"give it as (rows, {features})"
-        )
-    return np.asarray(matrix @ coefs.T, dtype=np.float64) + intercepts
-
-
-def labelled(values: np.ndarray, labels: tuple[float, float] | None) -> np.ndarray:
-    """Return a label by the sign of each value; regressors, which have none, say the value itself.
-
-    Parameters
-    ----------
-    values : ndarray of float64
-        From `linear_values`.
     labels : tuple of float or None
-        Of the negative and the positive class.
+        For classifiers, the labels of the negative and the positive class.
     """
-    if labels is None:
-        return values
-    negative, positive = labels
-    return np.where(values > 0, positive, negative)
+
+    labels: tuple[float, float] | None
+
+    @abc.abstractmethod
+    def _linear(self) -> tuple[np.ndarray, np.ndarray | float]:
+        """Return coefficients, shape (features,) or (models, features), and constants."""
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return ``X w + intercept``: of a path for every point, of a choice for the chosen one.
+
+        Parameters
+        ----------
+        X : array or SciPy sparse array of shape (n_rows, n_features)
+            Examples.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or, for a path, (n_rows, points), float64
+
+        Raises
+        ------
+        DataError
+            If X does not have one column per coefficient.
+        """
+        coefs, intercepts = self._linear()
+        matrix = X if hasattr(X, "tocsr") else np.asarray(X)
+        features = coefs.shape[-1]
+        if matrix.ndim != 2 or matrix.shape[1] != features:
+            raise DataError(
+                f"X has shape {matrix.shape} but a model has {features} coefficients; "
+                f"give it as (rows, {features})"
+            )
+        return np.asarray(matrix @ coefs.T, dtype=np.float64) + intercepts
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return labels for a classifier, values for a regressor.
+
+        Parameters
+        ----------
+        X : array or SciPy sparse array of shape (n_rows, n_features)
+            Examples.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or, for a path, (n_rows, points), float64
+
+        Raises
+        ------
+        DataError
+            If X does not have one column per coefficient.
+        """
+        values = self.decision_function(X)
+        if self.labels is None:
+            return values
+        negative, positive = self.labels
+        return np.where(values > 0, positive, negative)

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hetengine.predictions import labelled, linear_values
+from hetengine.predictions import LinearModels
 from hetengine.record.metrics import COLUMNS, MetricsRow
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(LinearModels):
     """A model with its certificate and the history of the run.
 
     Attributes
@@ -76,42 +76,5 @@ class Result:
             arrays["labels"] = np.asarray(self.labels, np.float64)
         return arrays
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return ``X w + intercept``.
-
-        Parameters
-        ----------
-        X : array or SciPy sparse array of shape (n_rows, n_features)
-            Examples.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,), float64
-            One value per example.
-
-        Raises
-        ------
-        DataError
-            If X does not have one column per coefficient.
-        """
-        return linear_values(X, self.w, self.intercept)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return labels for a classifier, values for a regressor.
-
-        Parameters
-        ----------
-        X : array or SciPy sparse array of shape (n_rows, n_features)
-            Examples.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,), float64
-            One label or value per example.
-
-        Raises
-        ------
-        DataError
-            If X does not have one column per coefficient.
-        """
-        return labelled(self.decision_function(X), self.labels)
+    def _linear(self) -> tuple[np.ndarray, float]:
+        return self.w, self.intercept

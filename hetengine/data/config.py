@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hetengine.errors import UsageError, did_you_mean
+from hetengine.data.keys import check_applies, check_words
+from hetengine.errors import UsageError
 
 FILES = ("svmlight", "csv", "npz", "npy")
 BUNDLED = ("breast_cancer", "diabetes", "digits", "wine", "iris")
@@ -162,12 +163,7 @@ def check_config(config: DataConfig) -> None:
     UsageError
         On an unknown word, a number out of range, a missing key, or a key that would be ignored.
     """
-    if config.name not in NAMES:
-        raise UsageError(f"data.name={config.name!r}; {did_you_mean(config.name, NAMES)}")
-    for key, allowed in CHOICES.items():
-        value = getattr(config, key)
-        if value not in allowed:
-            raise UsageError(f"data.{key}={value!r}; {did_you_mean(value, allowed)}")
+    check_words(config, NAMES, CHOICES)
     _check_applicable(config)
     _check_ranges(config)
 
@@ -176,13 +172,7 @@ def _check_applicable(config: DataConfig) -> None:
     for key in REQUIRED.get(config.name, ()):
         if getattr(config, key) is None:
             raise UsageError(f"data={config.name} needs data.{key}; add data.{key}=VALUE")
-    default = DataConfig()
-    for key, names in APPLIES.items():
-        if getattr(config, key) != getattr(default, key) and config.name not in names:
-            raise UsageError(
-                f"data.{key}={getattr(config, key)} does nothing with data={config.name}; "
-                f"leave it out (it belongs to: {', '.join(names)})"
-            )
+    check_applies(config, APPLIES)
     if config.test_target_path is not None and config.test_path is None:
         raise UsageError("data.test_target_path is set without data.test_path; add the test matrix")
     split_target = config.name == "npy" and config.target_path is not None

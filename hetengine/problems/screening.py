@@ -25,7 +25,7 @@ def safe_to_drop(
     alpha: ArrayLike,
     u: ArrayLike,
     square_norms: ArrayLike,
-    reach: ArrayLike | float = 0.0,
+    reach: ArrayLike | None = None,
 ) -> tuple[NDArray[np.bool_], Vector]:
     """Return which coordinates are settled, and the values they settle at.
 
@@ -42,7 +42,7 @@ def safe_to_drop(
         As given to `certify` (u not centred, not rescaled).
     square_norms : array_like, shape (n,)
         ``||a_i||^2``.
-    reach : array_like, shape (n,), or float
+    reach : array_like, shape (n,), optional
         How far each entry of u may be off, as given to `certify`.
 
     Returns
@@ -54,7 +54,8 @@ def safe_to_drop(
     """
     values = np.array(alpha, dtype=np.float64)
     norms = np.sqrt(np.asarray(square_norms, dtype=np.float64))
-    reach = norms * _radius(problem, certificate) + abs(certificate.dual_scale) * np.asarray(reach)
+    off = 0.0 if reach is None else np.asarray(reach, dtype=np.float64)
+    reach = norms * _radius(problem, certificate) + abs(certificate.dual_scale) * off
     scores, _ = centred(problem, np.asarray(u, dtype=np.float64), certificate.dual_shift)
     scores = certificate.dual_scale * scores
     if problem.kind is Kind.PENALTY:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import simpy
+from numpy.typing import NDArray
 
 from hetengine.machine import Machine
 from hetengine.problems import Certificate, CoordinateProblem, certify, safe_to_drop
@@ -329,14 +330,14 @@ class Duhl:
         memory.take_count()
         return (yield from self._seal(refreshed))
 
-    def _seal(self, refreshed: float) -> Process:
-        """Certify the present state from u as it was measured for it; report the certificate."""
+    def _seal(self, refreshed: float, reach: NDArray[np.float64] | None = None) -> Process:
+        """Certify the present state from u, known for it within reach; report the certificate."""
         state, memory, problem = self.state, self.memory, self.problem
 
         def seal() -> Certificate:
-            sealed = certify(problem, state.alpha, state.w, memory.u)
+            sealed = certify(problem, state.alpha, state.w, memory.u, reach=reach)
             settled, values = safe_to_drop(
-                problem, sealed, state.alpha, memory.u, state.square_norms
+                problem, sealed, state.alpha, memory.u, state.square_norms, reach
             )
             # Held to the precision of the devices: bounds and alpha may differ in float64.
             rounding = 4.0 * float(np.finfo(problem.columns.dtype).eps)

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hetengine.errors import UsageError
-from hetengine.predictions import labelled, linear_values
+from hetengine.predictions import LinearModels
 from hetengine.tuning.rows import COLUMNS, CV_COLUMNS, PathRow
 
 
 @dataclass(frozen=True)
-class PathResult:
+class PathResult(LinearModels):
     """The models of a path, from strong to weak penalty, each with its certificate.
 
     Attributes
@@ -125,43 +125,8 @@ class PathResult:
             arrays["labels"] = np.asarray(self.labels, np.float64)
         return arrays
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return ``X coef + intercept`` for every point.
-
-        Parameters
-        ----------
-        X : array or SciPy sparse array of shape (n_rows, n_features)
-            Examples.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, points), float64
-
-        Raises
-        ------
-        DataError
-            If X does not have one column per coefficient.
-        """
-        return linear_values(X, self.coefs, self.intercepts)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return labels for a classifier, values for a regressor, for every point.
-
-        Parameters
-        ----------
-        X : array or SciPy sparse array of shape (n_rows, n_features)
-            Examples.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, points), float64
-
-        Raises
-        ------
-        DataError
-            If X does not have one column per coefficient.
-        """
-        return labelled(self.decision_function(X), self.labels)
+    def _linear(self) -> tuple[np.ndarray, np.ndarray | float]:
+        return self.coefs, self.intercepts
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(row, name) for row in self.metrics])
@@ -244,16 +209,5 @@ class CvResult(PathResult):
             arrays |= {"w": self.w, "intercept": np.asarray(self.intercept)}
         return arrays
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return ``X w + intercept`` of the chosen model.
-
-        Parameters
-        ----------
-        X : array or SciPy sparse array of shape (n_rows, n_features)
-            Examples.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,), float64
-        """
-        return linear_values(X, self.w, self.intercept)
+    def _linear(self) -> tuple[np.ndarray, float]:
+        return self.w, self.intercept

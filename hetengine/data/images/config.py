@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hetengine.errors import UsageError, did_you_mean
+from hetengine.data.keys import check_applies, check_words
+from hetengine.errors import UsageError
 
 FOLDERS = ("cifar10", "cifar100", "mnist", "image_folder")
 NAMES = ("digits_images", *FOLDERS, "npz_images")
@@ -104,21 +105,10 @@ def check_config(config: ImageDataConfig) -> None:
     UsageError
         On an unknown word, a number out of range, a missing key, or a key that would be ignored.
     """
-    if config.name not in NAMES:
-        raise UsageError(f"data.name={config.name!r}; {did_you_mean(config.name, NAMES)}")
-    for key, allowed in CHOICES.items():
-        value = getattr(config, key)
-        if value not in allowed:
-            raise UsageError(f"data.{key}={value!r}; {did_you_mean(value, allowed)}")
+    check_words(config, NAMES, CHOICES)
     if config.name == "npz_images" and config.path is None:
         raise UsageError("data=npz_images needs data.path; add data.path=FILE.npz")
-    default = ImageDataConfig()
-    for key, names in APPLIES.items():
-        if getattr(config, key) != getattr(default, key) and config.name not in names:
-            raise UsageError(
-                f"data.{key}={getattr(config, key)} does nothing with data={config.name}; "
-                f"leave it out (it belongs to: {', '.join(names)})"
-            )
+    check_applies(config, APPLIES)
     _check_ranges(config)
 
 

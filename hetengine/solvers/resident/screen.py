@@ -60,7 +60,7 @@ class Screen:
         """
         if self._norms is None or not np.isfinite(certificate.gap):
             return
-        reach = 0.0
+        reach = None
         if not self.exact:
             reach = _ROUNDING * np.sqrt(self._norms * float(w @ w))
             gap = certificate.gap + _ROUNDING * abs(certificate.objective)

@@ -17,12 +17,12 @@ import simpy
 from numpy.typing import NDArray
 
 from hetengine.machine import Machine
-from hetengine.problems import Certificate, CoordinateProblem, certify, safe_to_drop
+from hetengine.problems import Certificate, CoordinateProblem
 from hetengine.solvers.arena import stay_within
 from hetengine.solvers.config import DuhlConfig
-from hetengine.solvers.duhl import UNKNOWN, Duhl
+from hetengine.solvers.duhl import Duhl
 from hetengine.solvers.gap_memory import GapMemory
-from hetengine.solvers.outcome import Monitor, Progress, StopRule
+from hetengine.solvers.outcome import Monitor, StopRule
 from hetengine.solvers.selection import Selection, Swap
 from hetengine.solvers.stored.columns import StoredHost
 from hetengine.solvers.stored.landing import Area
@@ -207,28 +207,7 @@ class OutOfCore(Duhl):
             here = self.columns.tier.mask[wanted]
             yield self._measure(wanted[here], wanted[~here], self._look, "certify")
         memory.take_count()
-        reach = memory.drift.reach()
-
-        def seal() -> Certificate:
-            sealed = certify(problem, state.alpha, state.w, memory.u, reach=reach)
-            settled, values = safe_to_drop(
-                problem, sealed, state.alpha, memory.u, state.square_norms, reach
-            )
-            # Held to the precision of the devices: bounds and alpha may differ in float64.
-            rounding = 4.0 * float(np.finfo(problem.columns.dtype).eps)
-            held = np.isclose(values, state.alpha, rtol=rounding, atol=0.0)
-            state.settled |= settled & held
-            return sealed
-
-        certificate = yield self.columns.run(
-            "certificate", seal, state.alpha.size, "certify", nominal=UNKNOWN
-        )
-        resident = int(np.count_nonzero(self.crew.resident))
-        self.monitor.certified(
-            Progress(state.rounds, certificate, resident, self._swapped, refreshed)
-        )
-        self._swapped = 0
-        return certificate
+        return (yield from self._seal(refreshed, memory.drift.reach()))
 
     def _unproven(self) -> Ids:
         """Return the columns whose bounds keep the tolerance from being proven."""
