@@ -19,7 +19,7 @@ help:
 	@echo "make gpu      on a machine with an NVIDIA GPU: its tests, then its benchmark (GPU_ARGS='--gigabytes 4')"
 	@echo "make lint     ruff: rules and formatting; make format mends what it can"
 	@echo "make types    pyright"
-	@echo "make fidelity calibrate, and compare real runs with simulated ones (10 minutes, quiet machine)"
+	@echo "make fidelity calibrate, and compare real runs with simulated ones (20 minutes, quiet machine)"
 	@echo "make clean    remove $(VENV), build files and caches; results in runs/ stay"
 
 run: $(VENV)/.installed $(VENV)/.kernels

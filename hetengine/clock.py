@@ -18,6 +18,8 @@ import simpy
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 Posted = tuple[simpy.Event, Any, Exception | None]
+Command = Callable[[], None]
+Put = Callable[[Command], None]
 
 
 def passive(callback: Callback) -> Callback:
@@ -35,12 +37,26 @@ def passive(callback: Callback) -> Callback:
 
 
 class VirtualClock(simpy.Environment):
-    """Virtual seconds: time jumps from event to event."""
+    """Virtual seconds: time jumps from event to event.
+
+    Attributes
+    ----------
+    helps : bool
+        Whether the program asked to run commands itself, so that no thread has to be woken.
+    """
 
     virtual = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.helps = False
+
     def expect(self, count: int = 1) -> None:
         """Do nothing: in virtual time every event is scheduled by the simulation itself."""
+
+    def help(self) -> None:
+        """Charge nothing from now on for waking threads, see `WallClock.help`."""
+        self.helps = True
 
 
 class WallClock(simpy.Environment):
@@ -56,6 +72,8 @@ class WallClock(simpy.Environment):
         self._wake.acquire()
         self._outstanding = 0
         self._lap_seconds = time.thread_time()
+        self._helps = False
+        self._kept: deque[tuple[Command, Put]] = deque()
 
     def wall(self) -> float:
         """Seconds since the clock was made, read from any thread."""
@@ -77,6 +95,41 @@ class WallClock(simpy.Environment):
     def expect(self, count: int = 1) -> None:
         """Announce events that another thread will `post`, so that the loop waits for them."""
         self._outstanding += count
+
+    def help(self) -> None:
+        """Let the loop's thread run commands itself from now on, where it would only wait for them.
+
+        Waking a thread for a command and the loop for its end takes longer than many a command. For
+        programs that launch on one device at a time.
+        """
+        self._helps = True
+
+    def give(self, command: Command, put: Put, ready: bool) -> None:
+        """Give an announced command to the thread of its queue, or keep it for the loop's own.
+
+        It is kept while nothing is under way that could end meanwhile, and handed on in order when
+        that changes.
+
+        Parameters
+        ----------
+        command : callable
+            Runs to its end and posts an event.
+        put : callable
+            Adds a command to its queue.
+        ready : bool
+            Whether any thread may run it, and nothing that it depends on is still to come.
+        """
+        if self._helps and ready and self._outstanding == len(self._kept) + 1:
+            self._kept.append((command, put))
+            return
+        self.hand_on()
+        put(command)
+
+    def hand_on(self) -> None:
+        """Give what has been kept to the threads of its queues."""
+        while self._kept:
+            command, put = self._kept.popleft()
+            put(command)
 
     def post(self, event: simpy.Event, value: Any, error: Exception | None = None) -> None:
         """Complete an announced event; safe from any thread.
@@ -103,8 +156,13 @@ class WallClock(simpy.Environment):
 
     def _collect(self) -> bool:
         """Take in posted events; return whether an event is ready to be processed."""
+        if self._kept and not self._posted and not self._queue:
+            command, _ = self._kept.popleft()
+            command()
         if not self._posted:
             due = self._queue[0][0] if self._queue else None
+            if due is not None and due > self.wall():
+                self.hand_on()
             wait = -1.0 if due is None else max(0.0, due - self.wall())
             if not self._wake.acquire(timeout=wait):
                 return True

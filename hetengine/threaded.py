@@ -155,6 +155,11 @@ class ThreadedDevice(Device):
         """Whether the processor time of a queue's thread is all that its commands take."""
         return False
 
+    @property
+    def runs_anywhere(self) -> bool:
+        """Whether its commands may run on any thread, not only on those of its queues."""
+        return False
+
     @abc.abstractmethod
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         """Return zeroed native storage."""
@@ -251,6 +256,7 @@ class ThreadedDevice(Device):
     def close(self) -> None:
         """Stop the threads after what they have been given."""
         self._closed = True
+        self.clock.hand_on()
         for each in self._queues.values():
             each.close()
 
@@ -310,7 +316,8 @@ class ThreadedDevice(Device):
 
         event.issued_seconds = self.clock.wall()
         event.issue_seconds = self.clock.lap()
-        self._queues[name].put(run)
+        ready = self.runs_anywhere and all(wait.opened for wait in waits)
+        self.clock.give(run, self._queues[name].put, ready)
         return event
 
     def _report(

@@ -9,15 +9,24 @@ import platform
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.fidelity.cases import Case, suite
-from benchmarks.fidelity.measure import backends, calibrations, run_all, simulated_again
+from benchmarks.fidelity.measure import (
+    backends,
+    calibrations,
+    outcome_of,
+    run_all,
+    simulated,
+    with_simulation,
+)
 from benchmarks.fidelity.parts import Part, merged, read_parts
 from benchmarks.fidelity.score import Outcome, as_json, markdown
 from hetengine.calibrate.bystanders import Bystanders
+from hetengine.calibrate.spec import Refresh
 from hetengine.config import TopologyConfig
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -31,12 +40,12 @@ def main() -> None:
     installed = backends()
     if options.merge:
         cases, parts = suite(installed), read_parts(KEPT)
-        outcomes, about = merged(parts, [case.name for case in cases]), _about_all(parts)
         if options.simulate_again:
             measured = calibrations(installed, KEPT, reuse=True)
-            outcomes = simulated_again(outcomes, cases, measured)
-            about["simulated again"] = datetime.now(UTC).isoformat(timespec="minutes")
-        _write(outcomes, about, options.out)
+            parts = [_simulated(part, cases, measured) for part in parts]
+            for part in parts:
+                part.write(KEPT)
+        _write(merged(parts, [case.name for case in cases]), _about_all(parts), options.out)
         return
     names = (options.backend,) if options.backend else installed
     measured = calibrations(names, KEPT, options.reuse)
@@ -46,12 +55,16 @@ def main() -> None:
     cases = [case for case in chosen if case.backend in names and options.only in case.name]
     k, whole = options.part
     part = _measured(f"{'+'.join(names)} {k}/{whole}", cases[k - 1 :: whole], measured, options)
+    if options.real_only:
+        print(f"kept in {part.write(KEPT)}; simulate with --merge --simulate-again")
+        return
+    part = _simulated(part, cases, measured)
+    lines = markdown(part.outcomes, part.about)
     if options.development:
-        lines = markdown(part.outcomes, part.about)
         print("\n".join(lines))
         (KEPT / f"development_{'_'.join(names)}.md").write_text("\n".join(lines) + "\n", "utf-8")
     elif options.backend or options.only or whole > 1:
-        print("\n".join(markdown(part.outcomes, part.about)))
+        print("\n".join(lines))
         print(f"\nkept in {part.write(KEPT)}")
     else:
         _write(part.outcomes, part.about, options.out)
@@ -61,7 +74,7 @@ def _measured(
     name: str, cases: list[Case], measured: dict[str, TopologyConfig], options: argparse.Namespace
 ) -> Part:
     begun, others = time.perf_counter(), Bystanders()
-    outcomes, disturbed = run_all(cases, measured, options.repeats, KEPT)
+    real, refreshes, disturbed = run_all(cases, measured, options.repeats)
     taken, wall = others.seconds()
     calibration = next(iter(measured.values())).calibration
     about = {
@@ -71,12 +84,31 @@ def _measured(
         "python": platform.python_version(),
         "backends": ", ".join(measured),
         "calibrated": ", ".join(str(getattr(t.calibration, "date", "")) for t in measured.values()),
-        "repeats": options.repeats,
+        "rounds over all cases": options.repeats,
+        "refreshed": "before each round; predicted with the medians: "
+        + "; ".join(f"{backend} {_factors(each)}" for backend, each in refreshes.items()),
         "cores that others used": f"{taken / wall:.2f}",
         "real runs that others disturbed": f"{disturbed} of {options.repeats * len(cases)}",
         "took": f"{time.perf_counter() - begun:.0f} s",
     }
-    return Part(name, outcomes, about)
+    return Part(name, [outcome_of(case, real[case]) for case in cases], about, refreshes)
+
+
+def _simulated(part: Part, cases: Sequence[Case], measured: dict[str, TopologyConfig]) -> Part:
+    """Return a part with its cases simulated by the simulator as it is now."""
+    names = {outcome.name for outcome in part.outcomes}
+    times = simulated([case for case in cases if case.name in names], measured, part.refreshes)
+    outcomes = [with_simulation(outcome, times[outcome.name]) for outcome in part.outcomes]
+    return replace(part, outcomes=outcomes)
+
+
+def _factors(refresh: Refresh) -> str:
+    """Say by how much whole devices and links have become slower."""
+    return ", ".join(
+        f"{key.partition('.')[2].replace('.', ' ')} x{values[0]:.2f}"
+        for key, values in refresh.drift.items()
+        if ".kernels." not in key
+    )
 
 
 def _about_all(parts: Sequence[Part]) -> dict[str, Any]:
@@ -110,6 +142,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--backend", choices=backends(), help="cases of one backend")
     parser.add_argument("--part", type=_part, default=(1, 1), help="K/N: every N-th case from K on")
     parser.add_argument("--development", action="store_true", help="the cases to tune on")
+    parser.add_argument("--real-only", action="store_true", help="simulate later, when merging")
     parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--merge", action="store_true", help="make one table of all parts kept")
     parser.add_argument(

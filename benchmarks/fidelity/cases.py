@@ -110,13 +110,6 @@ DEVELOPMENT = (
 )
 """What the simulator is tuned on, with every backend."""
 
-REFERENCE = (
-    Probe(Shape(8_000, 600), "svm", rounds=10),
-    Probe(Shape(6_000, 10_000, 0.012), "logistic", rounds=10),
-    Probe(WIDE, "lasso", rounds=10),
-)
-"""Short runs timed when a machine is calibrated and again among the cases: has it changed since?"""
-
 OPENCL = tuple(k for k in range(len(PROBES)) if PROBES[k].selection != "host")[::2]
 """Those of them that an OpenCL accelerator runs as well."""
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import math
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.fidelity.cases import REFERENCE, Case
+from benchmarks.fidelity.cases import Case
 from benchmarks.fidelity.score import Outcome
 from hetengine import registry
 from hetengine.api import compose
@@ -21,6 +23,8 @@ from hetengine.calibrate.bystanders import Bystanders
 from hetengine.calibrate.file import read_topology, write_topology
 from hetengine.calibrate.measure import measure
 from hetengine.calibrate.probes import SHAPES, Probe, Shape, make_data, plan, run_probe
+from hetengine.calibrate.refresh import refreshed
+from hetengine.calibrate.spec import Refresh
 from hetengine.calibrate.status import CALIBRATED, judge
 from hetengine.compare.read import slices_of
 from hetengine.compare.split import split
@@ -29,8 +33,8 @@ from hetengine.record.trace import trace_events
 from hetengine.span import Span
 
 TRIES = 3
-_REFERENCES = 4
-_BETWEEN = 8
+PASSES = 3
+REFRESHES = 3
 SEED = 1
 TOPOLOGIES = {"numpy": "cpu_limited", "opencl": "opencl"}
 
@@ -68,12 +72,7 @@ def calibrations(names: tuple[str, ...], folder: Path, reuse: bool) -> dict[str,
     for name in names:
         path = folder / f"topology_{name}.yaml"
         if not (reuse and path.is_file()):
-            topology = compose([f"topology={TOPOLOGIES[name]}"]).topology
-            reference(topology)  # builds kernels
-            then = [reference(topology) for _ in range(_REFERENCES)]
-            write_topology(path, measure(topology, plan(SHAPES), 2, say)[0])
-            then += [reference(topology) for _ in range(_REFERENCES)]
-            _reference_path(folder, name).write_text(json.dumps(then) + "\n", encoding="utf-8")
+            write_topology(path, measure(opened(name), plan(SHAPES), PASSES, say)[0])
         found[name] = read_topology(path)
         status, detail = judge(found[name].calibration)
         say(f"{path}: {status}, {detail}")
@@ -82,96 +81,97 @@ def calibrations(names: tuple[str, ...], folder: Path, reuse: bool) -> dict[str,
     return found
 
 
-def reference(topology: TopologyConfig) -> list[float]:
-    """Run the reference runs for real and return their makespans."""
-    return [
-        max(span.end_seconds for span in run_probe(probe, topology, *_reference_data(probe)))
-        for probe in REFERENCE
-    ]
-
-
-@cache
-def _reference_data(probe: Probe) -> Any:
-    return make_data(probe.shape, probe.precision)
-
-
-def _reference_path(folder: Path, name: str) -> Path:
-    return folder / f"reference_{name}.json"
-
-
-def _drift(now: Sequence[Sequence[float]], folder: Path, name: str) -> float:
-    """Return how much longer reference runs take than just before and after calibration."""
-    then = json.loads(_reference_path(folder, name).read_text(encoding="utf-8"))
-    ratios = np.median(now, axis=0) / np.median(then, axis=0)
-    return float(np.exp(np.mean(np.log(ratios))))
+def opened(backend: str) -> TopologyConfig:
+    """Return the machine on which cases of a backend run for real."""
+    return compose([f"topology={TOPOLOGIES[backend]}"]).topology
 
 
 def run_all(
-    cases: list[Case], measured: dict[str, TopologyConfig], repeats: int, folder: Path
-) -> tuple[list[Outcome], int]:
-    """Run every case for real, repeat after repeat over all of them, and simulate it once.
+    cases: list[Case], measured: dict[str, TopologyConfig], repeats: int
+) -> tuple[dict[Case, Times], dict[str, Refresh], int]:
+    """Run every case for real, round after round over all of them.
 
-    Reference runs are timed beside, to be compared with those kept in the folder. Real runs during
-    which other processes took part of the processor are run again.
+    Before each round the calibration is refreshed. Real runs during which other processes took part
+    of the processor are run again.
 
     Returns
     -------
-    list of Outcome
+    dict of Case to Times
         One per case.
+    dict of str to Refresh
+        By backend, the medians over the rounds of what the refreshes found.
     int
         Real runs that were disturbed every time and count nevertheless.
     """
     real: dict[Case, Times] = defaultdict(Times)
-    simulated: dict[Case, Times] = defaultdict(Times)
     data: dict[tuple[Shape, str], Any] = {}
-    bare = {name: compose([f"topology={TOPOLOGIES[name]}"]).topology for name in measured}
-    now: dict[str, list[list[float]]] = defaultdict(list)
+    seen: dict[str, list[Refresh]] = defaultdict(list)
+    used = sorted({case.backend for case in cases})
     disturbed = 0
     for repeat in range(repeats):
-        say(f"repeat {repeat + 1} of {repeats}")
-        for k, case in enumerate(cases):
-            if k % _BETWEEN == 0:
-                now[case.backend].append(reference(bare[case.backend]))
+        say(f"round {repeat + 1} of {repeats}")
+        for name in used:
+            calibration = refreshed(measured[name], REFRESHES, owner=name).calibration
+            assert calibration is not None
+            assert calibration.refresh is not None
+            seen[name].append(calibration.refresh)
+        for case in cases:
             probe, key = case.probe, (case.probe.shape, case.probe.precision)
             if key not in data:
                 data[key] = make_data(*key, seed=SEED)
-                run_probe(probe, bare[case.backend], *data[key])  # builds kernels, warms caches
-            spans, alone = _alone(probe, bare[case.backend], data[key])
+            if repeat == 0:
+                run_probe(probe, opened(case.backend), *data[key])  # builds kernels, warms caches
+            spans, alone = _alone(probe, opened(case.backend), data[key])
             disturbed += not alone
             real[case].add(spans)
-            if repeat == 0:
-                topology = measured[case.backend]
-                simulated[case].add(run_probe(probe, topology, *data[key], mode="simulate"))
-    drift = {name: _drift(seen, folder, name) for name, seen in now.items()}
-    outcomes = [
-        Outcome(
-            case.name,
-            case.calibrated,
-            real[case].seconds,
-            simulated[case].seconds[0],
-            real[case].middle(),
-            simulated[case].middle(),
-            drift[case.backend],
-        )
-        for case in cases
-    ]
-    return outcomes, disturbed
+    return real, {name: middle(each) for name, each in seen.items()}, disturbed
 
 
-def simulated_again(
-    outcomes: Sequence[Outcome], cases: Sequence[Case], measured: dict[str, TopologyConfig]
-) -> list[Outcome]:
-    """Return outcomes with the simulation repeated, after a change of the simulator."""
-    by_name = {case.name: case for case in cases}
-    found = []
-    for outcome in outcomes:
-        case, times = by_name[outcome.name], Times()
-        data = make_data(case.probe.shape, case.probe.precision, seed=SEED)
-        times.add(run_probe(case.probe, measured[case.backend], *data, mode="simulate"))
-        found.append(
-            replace(outcome, simulated_seconds=times.seconds[0], simulated_parts=times.middle())
-        )
-    return found
+def middle(refreshes: Sequence[Refresh]) -> Refresh:
+    """Return the medians of what several refreshes found, with the date of the last."""
+    keys = refreshes[-1].drift
+    drift = {key: np.median([each.drift[key] for each in refreshes], axis=0) for key in keys}
+    return Refresh(refreshes[-1].date, {key: values.tolist() for key, values in drift.items()})
+
+
+def simulated(
+    cases: Sequence[Case], measured: dict[str, TopologyConfig], refreshes: dict[str, Refresh]
+) -> dict[str, tuple[Times, Times]]:
+    """Simulate cases, with and without the refresh of their backend's calibration, by name."""
+    tasks = []
+    for case in cases:
+        topology = measured[case.backend]
+        assert topology.calibration is not None
+        about = replace(topology.calibration, refresh=refreshes[case.backend])
+        tasks.append((case.probe, replace(topology, calibration=about), topology))
+    workers = max(1, (os.cpu_count() or 1))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return dict(zip((case.name for case in cases), pool.map(_both, tasks), strict=True))
+
+
+def _both(task: tuple[Probe, TopologyConfig, TopologyConfig]) -> tuple[Times, Times]:
+    probe, *topologies = task
+    data = make_data(probe.shape, probe.precision, seed=SEED)
+    with_refresh, without = Times(), Times()
+    for times, topology in zip((with_refresh, without), topologies, strict=True):
+        times.add(run_probe(probe, topology, *data, mode="simulate"))
+    return with_refresh, without
+
+
+def outcome_of(case: Case, real: Times) -> Outcome:
+    """Return a case that has run for real and has not been simulated."""
+    return Outcome(case.name, case.calibrated, real.seconds, math.nan, math.nan, real.middle(), {})
+
+
+def with_simulation(outcome: Outcome, times: tuple[Times, Times]) -> Outcome:
+    """Return an outcome with what its simulation says."""
+    with_refresh, without = times
+    return replace(
+        outcome,
+        simulated_seconds=with_refresh.seconds[0],
+        unrefreshed_seconds=without.seconds[0],
+        simulated_parts=with_refresh.middle(),
+    )
 
 
 def _alone(probe: Probe, topology: TopologyConfig, data: Any) -> tuple[list[Span], bool]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.fidelity.score import Outcome
+from hetengine.calibrate.spec import Refresh
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,14 @@ class Part:
         Real and simulated times.
     about : dict of str to object
         Processor, date, load.
+    refreshes : dict of str to Refresh
+        By backend, what the machine had become when the cases ran.
     """
 
     name: str
     outcomes: list[Outcome]
     about: dict[str, Any]
+    refreshes: dict[str, Refresh] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
         """Keep it in a folder, in place of an earlier one of the same name."""
@@ -43,7 +47,8 @@ def read_parts(folder: Path) -> list[Part]:
     for path in sorted(folder.glob("part_*.json")):
         values = json.loads(path.read_text(encoding="utf-8"))
         outcomes = [Outcome(**each) for each in values["outcomes"]]
-        parts.append(Part(values["name"], outcomes, values["about"]))
+        refreshes = {name: Refresh(**each) for name, each in values["refreshes"].items()}
+        parts.append(Part(values["name"], outcomes, values["about"], refreshes))
     return parts
 
 

@@ -19,10 +19,18 @@ Takes about two minutes; keep the machine quiet meanwhile. Use the file with
 
     hetengine mode=simulate topology_file=FILE
 
+On a machine that others share, refresh it before you rely on it, which takes some seconds:
+
+    hetengine calibrate --refresh FILE
+
+runs the reference runs again that the file keeps, and notes in the file by which factors devices,
+kernels and links are slower or faster than when they were measured; simulated runs apply them.
+
 A simulated run says in its closing table and in summary.json whether its topology was measured on
 this machine lately (CALIBRATED), more than 30 days ago (STALE), elsewhere (FOREIGN), or not at all
 (UNCALIBRATED).
 """
+_PASSES = 3
 
 
 def main(words: Sequence[str]) -> int:
@@ -41,9 +49,20 @@ def main(words: Sequence[str]) -> int:
 
     def run() -> None:
         options = _parse(words)
-        calibrate(
-            options.overrides, options.out, options.passes, force=options.force, quick=options.quick
-        )
+        if options.refresh is None:
+            out, passes = options.out or default_out(), options.passes
+            passes = _PASSES if passes is None else passes
+            calibrate(options.overrides, out, passes, force=options.force, quick=options.quick)
+            return
+        typed = [
+            f"--{name}" for name in ("out", "passes", "force", "quick") if _given(options, name)
+        ]
+        if typed or options.overrides:
+            raise UsageError(
+                f"calibrate: --refresh takes the file only, not {[*options.overrides, *typed][0]}; "
+                "leave one of them out"
+            )
+        refresh(options.refresh)
 
     return answer(run)
 
@@ -82,6 +101,7 @@ def calibrate(
     from hetengine.calibrate.file import write_topology
     from hetengine.calibrate.measure import measure
     from hetengine.calibrate.probes import QUICK_SHAPES, SHAPES, plan
+    from hetengine.calibrate.references import REFERENCES
     from hetengine.calibrate.table import print_tables
 
     if out.exists() and not force:
@@ -91,7 +111,8 @@ def calibrate(
     topology = compose(overrides).topology
     begun = time.perf_counter()
     probes = plan(QUICK_SHAPES if quick else SHAPES)
-    measured, found = measure(topology, probes, passes, _say)
+    references = REFERENCES[:1] if quick else REFERENCES
+    measured, found = measure(topology, probes, passes, _say, references)
     write_topology(out, measured)
     console = Console()
     print_tables(console, measured, found)
@@ -101,6 +122,35 @@ def calibrate(
         highlight=False,
     )
     return out
+
+
+def refresh(path: Path) -> None:
+    """Run the reference runs of a calibrated file again, print what has changed and keep it there.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A topology file that was measured on this machine.
+
+    Raises
+    ------
+    UsageError
+        If it was not, lately, or it keeps no reference runs.
+    """
+    from rich.console import Console
+
+    from hetengine.calibrate.file import read_topology, write_topology
+    from hetengine.calibrate.refresh import refreshed
+    from hetengine.calibrate.table import print_drift
+
+    begun = time.perf_counter()
+    found = refreshed(read_topology(path), owner=str(path))
+    write_topology(path, found)
+    assert found.calibration is not None
+    assert found.calibration.refresh is not None
+    console = Console()
+    print_drift(console, found.calibration.refresh)
+    console.out(f"{path} ({time.perf_counter() - begun:.0f} s)", highlight=False)
 
 
 def default_out() -> Path:
@@ -117,11 +167,18 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         metavar="topology=NAME",
         help="which machine to open (default: topology=cpu_limited)",
     )
-    parser.add_argument("--out", type=Path, default=default_out(), help="default: %(default)s")
-    parser.add_argument("--passes", type=int, default=2, help="runs of all probes (default: 2)")
+    parser.add_argument("--out", type=Path, help=f"default: {default_out()}")
+    parser.add_argument("--passes", type=int, help=f"runs of all probes (default: {_PASSES})")
     parser.add_argument("--force", action="store_true", help="write over an existing file")
     parser.add_argument("--quick", action="store_true", help="two small shapes only")
+    parser.add_argument(
+        "--refresh", type=Path, metavar="FILE", help="correct a calibration by a few short runs"
+    )
     return parser.parse_args(list(words))
+
+
+def _given(options: argparse.Namespace, name: str) -> bool:
+    return getattr(options, name) not in (None, False)
 
 
 def _say(message: str) -> None:

@@ -77,9 +77,11 @@ def kernel_cost(
     kept = np.flatnonzero(~fitted.outliers)
     works = [samples.works[k] for k in kept]
     seconds, reuse = ([whole[k] for k in kept] for whole in (samples.seconds, samples.reuse_bytes))
+    runs = [samples.runs[k] for k in kept] if samples.runs else []
     lines = []
     if history:
-        lines = [each.line() for each in classify(works, seconds, reuse, fitted.coefficients)]
+        classes = classify(works, seconds, reuse, fitted.coefficients, runs)
+        lines = [each.line() for each in classes]
     modelled = predict_all(fitted.coefficients, samples.works, samples.reuse_bytes)
     pause = pauses(samples.seconds, modelled.tolist())
     issue, item = _issue(samples)
@@ -161,6 +163,7 @@ def pooled(samples: Sequence[Samples]) -> Samples:
         whole.seconds += each.seconds
         whole.issue_seconds += each.issue_seconds
         whole.reuse_bytes += each.reuse_bytes
+        whole.runs += each.runs
     return whole
 
 

@@ -31,20 +31,24 @@ class Samples:
         How long the program took to hand it over.
     reuse_bytes : list of float
         Bytes that had gone through the caches since what it read was used last.
+    runs : list of int
+        Which run each was part of; empty where all are of one.
     """
 
     works: list[Work] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     issue_seconds: list[float] = field(default_factory=list)
     reuse_bytes: list[float] = field(default_factory=list)
+    runs: list[int] = field(default_factory=list)
 
-    def add(self, span: Span, reuse_bytes: float = 0.0) -> None:
+    def add(self, span: Span, reuse_bytes: float = 0.0, run: int = 0) -> None:
         """Add one launch or transfer."""
         self.works.append(span.work)
         wall = span.end_seconds - span.start_seconds
         self.seconds.append(max(wall if span.busy_seconds is None else span.busy_seconds, _SAME))
         self.issue_seconds.append(max(span.issue_seconds, _SAME))
         self.reuse_bytes.append(reuse_bytes)
+        self.runs.append(run)
 
 
 @dataclass
@@ -61,12 +65,15 @@ class Harvest:
         By device and name of the field of `Dispatch`.
     domains : dict of str to str
         Which devices share caches: those with the same value, in place of their own name.
+    runs : int
+        How many have been taken in.
     """
 
     kernels: dict[tuple[str, str], Samples] = field(default_factory=lambda: defaultdict(Samples))
     copies: dict[tuple[str, str], Samples] = field(default_factory=lambda: defaultdict(Samples))
     lags: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     domains: dict[str, str] = field(default_factory=dict)
+    runs: int = 0
 
     def add(self, spans: Sequence[Span], host: str) -> None:
         """Take in the commands of one run.
@@ -81,12 +88,15 @@ class Harvest:
         caches: dict[str, Recency] = defaultdict(Recency)
         for span in sorted(spans, key=lambda each: each.start_seconds):
             if span.direction:
-                self.copies[span.device, span.direction].add(span)
+                self.copies[span.device, span.direction].add(span, run=self.runs)
             else:
                 cache = caches[self.domains.get(span.device, span.device)]
                 reuse = reuse_of(cache, span.device, span.work)
-                self.kernels[span.device, key_of(span.label, span.work.variant)].add(span, reuse)
+                self.kernels[span.device, key_of(span.label, span.work.variant)].add(
+                    span, reuse, self.runs
+                )
         self._add_lags(spans, host)
+        self.runs += 1
 
     def _add_lags(self, spans: Sequence[Span], host: str) -> None:
         issued = sorted((s for s in spans if s.issued_seconds is not None), key=_issued)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import platform
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -18,8 +19,9 @@ from hetengine.calibrate.disk import on_disk, with_disk_rates
 from hetengine.calibrate.estimate import copy_cost, dispatch, kernel_cost, pooled, typical
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.calibrate.host import cache_bytes, this_host
-from hetengine.calibrate.probes import Probe, spans_of
-from hetengine.calibrate.spec import Calibration, KernelCost
+from hetengine.calibrate.probes import Probe, in_order, spans_of
+from hetengine.calibrate.references import REFERENCES, bare, reference_plan, timed
+from hetengine.calibrate.spec import Calibration, KernelCost, Reference
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
 from hetengine.errors import UsageError
 from hetengine.machine import open_machine
@@ -31,6 +33,7 @@ _PACKAGES = ("hetengine", "numpy", "numba", "scipy", "simpy", "pyopencl", "cupy-
 _FREE_DUPLEX = 0.95
 _CORES = "processor"
 _FEW = 0.02
+_PARTS = 3
 
 Say = Callable[[str], None]
 
@@ -63,7 +66,11 @@ class Measured:
 
 
 def measure(
-    topology: TopologyConfig, probes: list[Probe], passes: int, say: Say = lambda _: None
+    topology: TopologyConfig,
+    probes: list[Probe],
+    passes: int,
+    say: Say = lambda _: None,
+    references: Sequence[Probe] = REFERENCES,
 ) -> tuple[TopologyConfig, Measured]:
     """Measure every device and link of a topology.
 
@@ -77,6 +84,8 @@ def measure(
         How often to train all of it, so that a disturbance does not hit one kernel alone.
     say : callable
         Receives a line per step.
+    references : sequence of Probe
+        Short runs that are timed among the probes and kept, to be compared with later.
 
     Returns
     -------
@@ -92,29 +101,45 @@ def measure(
     BackendUnavailable
         If a device cannot run here.
     """
-    bare = _bare(topology)
-    if not bare.build().accelerators:
+    opened = bare(topology)
+    if not opened.build().accelerators:
         raise UsageError(
             f"calibrate: topology {topology.name} has no accelerator to measure; "
             "type topology=cpu or another"
         )
     say("links, launches, allocation, disk")
-    found = micro_benchmarks(bare)
-    bare = _placed(bare, found.on_host)
-    harvest = Harvest(domains=domains(bare))
+    found = micro_benchmarks(opened)
+    opened = _placed(opened, found.on_host)
+    kept = reference_plan(references)
+    timed(kept, opened)  # builds kernels
+    harvest = Harvest(domains=domains(opened))
     disturbed = 0
     for turn in range(passes):
         say(f"probes, pass {turn + 1} of {passes}: {len(probes)} short runs")
-        disturbed += _train(probes, bare, harvest)
+        for part in _parts(probes):
+            kept = timed(kept, opened)
+            disturbed += _train(part, opened, harvest)
+    kept = timed(kept, opened)
     gc.unfreeze()
-    runs = passes * len(probes)
+    _warn(disturbed, passes * len(probes), say)
+    say("fits")
+    return calibrated(opened, harvest, found, kept), found
+
+
+def _warn(disturbed: int, runs: int, say: Say) -> None:
+    """Say so if others were in the way."""
     if disturbed > _FEW * runs:
         say(
             f"others used the processor during {disturbed} of {runs} runs, also when repeated; "
             "calibrate again when the machine has nothing else to do"
         )
-    say("fits")
-    return calibrated(bare, harvest, found), found
+
+
+def _parts(probes: list[Probe]) -> list[list[Probe]]:
+    """Cut probes into parts between which reference runs are timed, shapes kept together."""
+    ordered = in_order(probes)
+    cuts = [round(k * len(ordered) / _PARTS) for k in range(_PARTS + 1)]
+    return [ordered[a:b] for a, b in itertools.pairwise(cuts) if a < b]
 
 
 def _train(probes: list[Probe], topology: TopologyConfig, harvest: Harvest) -> int:
@@ -165,15 +190,6 @@ def micro_benchmarks(topology: TopologyConfig) -> Measured:
     return found
 
 
-def _bare(topology: TopologyConfig) -> TopologyConfig:
-    """Drop what an earlier calibration knew and what would limit a probe."""
-    devices = {
-        name: replace(device, kernels={}, capacity_bytes=None)
-        for name, device in topology.devices.items()
-    }
-    return replace(topology, devices=devices, calibration=None)
-
-
 def _placed(topology: TopologyConfig, on_host: set[str]) -> TopologyConfig:
     """Say which devices share the cores of this machine, unless the topology does already."""
     if topology.cores or not on_host:
@@ -190,7 +206,12 @@ def domains(topology: TopologyConfig) -> dict[str, str]:
     return {spec.name: cache_domain(spec) for spec in topology.build().devices}
 
 
-def calibrated(topology: TopologyConfig, harvest: Harvest, found: Measured) -> TopologyConfig:
+def calibrated(
+    topology: TopologyConfig,
+    harvest: Harvest,
+    found: Measured,
+    references: Sequence[Reference] = (),
+) -> TopologyConfig:
     """Return the topology with everything that was measured.
 
     Parameters
@@ -201,6 +222,8 @@ def calibrated(topology: TopologyConfig, harvest: Harvest, found: Measured) -> T
         From the probes.
     found : Measured
         From the micro-benchmarks.
+    references : sequence of Reference
+        Timed among the probes.
     """
     intervals: dict[str, list[float]] = {}
     today = datetime.now(UTC).date().isoformat()
@@ -230,6 +253,7 @@ def calibrated(topology: TopologyConfig, harvest: Harvest, found: Measured) -> T
             memory_bytes=machine.memory_bytes,
             versions=_versions(),
             intervals=intervals | rates,
+            references=list(references),
         ),
     )
 

@@ -88,7 +88,7 @@ class Probe:
     selection: str = "gap"
     precision: str = "float32"
     memory_fraction: float = 0.4
-    rounds: int = 20
+    rounds: int = 8
 
 
 def plan(shapes: tuple[Shape, ...] = SHAPES) -> list[Probe]:
@@ -104,7 +104,7 @@ def plan(shapes: tuple[Shape, ...] = SHAPES) -> list[Probe]:
         for j, problem in enumerate(PROBLEMS):
             fraction = (0.25, 0.5)[(k + j) % 2]
             probes.append(Probe(shape, problem, memory_fraction=fraction))
-            probes.append(Probe(shape, problem, "host", rounds=12))
+            probes.append(Probe(shape, problem, "host", rounds=6))
         probes.append(Probe(shape, "svm", "all", memory_fraction=4.0))
         probes.append(Probe(shape, PROBLEMS[k % 2], "random"))
         probes.append(Probe(shape, PROBLEMS[(k + 1) % 2], "sequential", memory_fraction=0.25))
@@ -112,6 +112,11 @@ def plan(shapes: tuple[Shape, ...] = SHAPES) -> list[Probe]:
     middle = [shape for k, shape in enumerate(shapes) if k % 3 == 1 or len(shapes) < 3]
     probes += [Probe(s, problem, precision="float64") for s in middle for problem in PROBLEMS]
     return probes
+
+
+def in_order(probes: list[Probe]) -> list[Probe]:
+    """Return probes with those of the same data one after another."""
+    return sorted(probes, key=lambda probe: (repr(probe.shape), probe.precision))
 
 
 def spans_of(probes: list[Probe], topology: TopologyConfig) -> Iterator[tuple[Probe, list[Span]]]:
@@ -126,7 +131,7 @@ def spans_of(probes: list[Probe], topology: TopologyConfig) -> Iterator[tuple[Pr
     """
     made: tuple[Shape, str] | None = None
     data: tuple[np.ndarray | scipy.sparse.csr_array, np.ndarray] | None = None
-    for probe in sorted(probes, key=lambda probe: (repr(probe.shape), probe.precision)):
+    for probe in in_order(probes):
         if data is None or made != (probe.shape, probe.precision):
             made, data = (probe.shape, probe.precision), make_data(probe.shape, probe.precision)
         yield probe, run_probe(probe, topology, *data)

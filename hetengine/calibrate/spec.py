@@ -135,6 +135,64 @@ class Dispatch:
 
 
 @dataclass
+class Reference:
+    """A short run that is timed when a machine is calibrated, and again to refresh that.
+
+    Attributes
+    ----------
+    problem, selection : str
+        As in a config.
+    rows, columns, rounds : int
+        Examples and features of its made-up data, and rounds until it stops.
+    density, memory_fraction : float
+        Part of the entries that are stored, and what the accelerators hold of the data.
+    seconds : dict of str to list of float
+        What each part of it took, once per repeat; keys are those of `Refresh.drift`.
+    """
+
+    problem: str
+    selection: str
+    rows: int
+    columns: int
+    rounds: int
+    density: float
+    memory_fraction: float
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+
+@dataclass
+class Refresh:
+    """What has become of a machine's speed since it was calibrated.
+
+    Attributes
+    ----------
+    date : str
+        ISO 8601, with the time zone.
+    drift : dict of str to list of float
+        By ``devices.NAME.kernels``, ``devices.NAME.kernels.KERNEL``, ``devices.HOST.dispatch`` and
+        ``links.NAME``: time now over time then, and its 95 % confidence interval.
+    """
+
+    date: str
+    drift: dict[str, list[float]] = field(default_factory=dict)
+
+    def check(self, owner: str) -> None:
+        """Refuse what cannot be a factor.
+
+        Raises
+        ------
+        UsageError
+            Naming the key under ``owner``.
+        """
+        for key, values in self.drift.items():
+            if len(values) != 3 or not all(math.isfinite(v) and v > 0.0 for v in values):
+                raise UsageError(
+                    f"topology: {owner}.drift.{key}={values} must be a factor and its interval, "
+                    "three numbers greater than 0; run hetengine calibrate --refresh"
+                )
+
+
+@dataclass
 class Calibration:
     """Where and when a topology was measured.
 
@@ -150,6 +208,10 @@ class Calibration:
         Python and the libraries that computed.
     intervals : dict of str to list of float
         95 % confidence intervals of rates and latencies, by their key in the file.
+    references : list of Reference
+        Short runs timed among the measurements.
+    refresh : Refresh or None
+        What they said when they were last repeated.
     """
 
     date: str
@@ -159,6 +221,8 @@ class Calibration:
     memory_bytes: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     intervals: dict[str, list[float]] = field(default_factory=dict)
+    references: list[Reference] = field(default_factory=list)
+    refresh: Refresh | None = None
 
 
 def _at_least_zero(owner: str, value: float | None) -> None:

@@ -44,12 +44,26 @@ def judge(
     day = _date(calibration.date)
     days = ((now or datetime.now(UTC)) - day).days
     measured = f"measured {day:%Y-%m-%d}, {days} days ago"
+    since = _since(calibration)
     if calibration.host != (host or this_host().fingerprint):
         place = calibration.cpu or calibration.host
-        return FOREIGN, f"{measured} on another machine ({place}, {calibration.cores} cores)"
+        return FOREIGN, f"{measured} on another machine ({place}, {calibration.cores} cores){since}"
     if days > MOST_DAYS:
-        return STALE, f"{measured}; run hetengine calibrate again"
-    return CALIBRATED, f"{measured} on this machine"
+        return STALE, f"{measured}{since}; run hetengine calibrate again"
+    return CALIBRATED, f"{measured} on this machine{since}"
+
+
+def _since(calibration: Calibration) -> str:
+    """Say what the last refresh found of whole devices and links; nothing if there was none."""
+    refresh = calibration.refresh
+    if refresh is None:
+        return ""
+    said = [
+        f"{key.partition('.')[2].replace('.', ' ')} x{values[0]:.2f}"
+        for key, values in refresh.drift.items()
+        if ".kernels." not in key
+    ]
+    return f"; refreshed {_date(refresh.date):%Y-%m-%d %H:%M} UTC ({', '.join(said)})"
 
 
 def _date(text: str) -> datetime:

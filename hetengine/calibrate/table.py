@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hetengine.calibrate.estimate import typical
 from hetengine.calibrate.measure import Measured
+from hetengine.calibrate.spec import Refresh
 from hetengine.config import TopologyConfig
 from hetengine.record.progress import human_bytes
 
@@ -55,6 +56,30 @@ def print_tables(console: Console, topology: TopologyConfig, found: Measured) ->
                 _microseconds(cost.issue_seconds),
             )
     console.print(kernels)
+
+
+def print_drift(console: Console, refresh: Refresh) -> None:
+    """Print what a refresh has found.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    refresh : Refresh
+        Of the file.
+    """
+    from rich.table import Column, Table
+
+    table = Table(
+        Column("what", no_wrap=True),
+        Column("time now over time then", justify="right"),
+        Column("95 %", justify="right"),
+        title="since it was calibrated",
+        title_justify="left",
+    )
+    for key, (factor, low, high) in refresh.drift.items():
+        table.add_row(key, f"{factor:.3f}", f"{low:.3f} .. {high:.3f}")
+    console.print(table)
 
 
 def _devices(topology: TopologyConfig, found: Measured) -> list[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ from hetengine.device import Device
 from hetengine.errors import UsageError
 from hetengine.sim.cores import CorePool
 from hetengine.sim.cost import KernelCosts
+from hetengine.sim.cost.drift import Drift
 from hetengine.sim.device import SimulatedDevice
 from hetengine.sim.fluid import FluidNetwork
 from hetengine.sim.fpga import FpgaCost
@@ -89,9 +90,10 @@ class _Parts:
         self._observe = observe
         self._implementations = implementations
         self._numerics = numerics
+        self._drift = Drift(topology.calibration)
         self._network = FluidNetwork(clock)
         for link in topology.links:
-            self._network.add_link(link)
+            self._network.add_link(self._drift.link(link))
         self._pools = {name: CorePool(clock, count) for name, count in topology.cores.items()}
         pool = self._pools.get(topology.host.cores or "")
         self._loop = Loop(clock, topology, pool) if _takes_time(topology) else None
@@ -119,7 +121,7 @@ class _Parts:
         return open_real(spec, self._clock, self._topology, self._observe, self._loop)
 
     def _simulated(self, spec: DeviceSpec) -> Device:
-        kernels, cost = self._implementations(spec), KernelCosts()
+        kernels, cost = self._implementations(spec), KernelCosts(self._drift)
         fpga = None if spec.fpga is None else FpgaCost(spec)
         if fpga is not None:
             kernels = {name: each for name, each in kernels.items() if fpga.serves(name)}

@@ -12,6 +12,7 @@ import simpy
 from hetengine.calibrate.spec import Dispatch, KernelCost
 from hetengine.clock import VirtualClock, is_passive
 from hetengine.sim.cores import CorePool
+from hetengine.sim.cost.drift import Drift
 from hetengine.sim.cost.lookup import find
 from hetengine.sim.interpreter import Interpreter, Then, Thread
 from hetengine.topology import Topology
@@ -40,7 +41,12 @@ class Loop:
         self, clock: VirtualClock, topology: Topology, pool: CorePool | None = None
     ) -> None:
         self._clock = clock
-        times = topology.host.dispatch
+        host, drift = topology.host, Drift(topology.calibration)
+        self._drift = drift.program(host.name)
+        self._dispatch = {
+            spec.name: drift.dispatch(spec.dispatch, host.name) for spec in topology.devices
+        }
+        times = self._dispatch[host.name]
         self._notify_seconds = max(0.0, times.notify_seconds - 0.5 * times.next_seconds)
         self.interpreter = Interpreter(
             clock, max(0.0, times.relay_seconds - times.next_seconds), pool
@@ -51,7 +57,7 @@ class Loop:
 
     def dispatch(self, device: str) -> Dispatch:
         """Return the times of a device's queues."""
-        return self._devices[device].dispatch
+        return self._dispatch[device]
 
     def launch_seconds(self, device: str, kernel: str, work: Work | None) -> float:
         """Return what handing over a launch takes.
@@ -66,11 +72,11 @@ class Loop:
         spec = self._devices[device]
         cost = find(spec.kernels, kernel, "" if work is None else work.variant)
         items = 0 if work is None else work.items
-        return _issue_seconds(cost, items, spec.dispatch)
+        return self._drift * _issue_seconds(cost, items, spec.dispatch)
 
     def copy_seconds(self, link: str) -> float:
         """Return what handing over a transfer over a link takes."""
-        return self._links[link]
+        return self._drift * self._links[link]
 
     def hand_over(self, seconds: float, then: Then) -> None:
         """Hand over a command; ``then`` is called when its queue has it."""
@@ -93,7 +99,7 @@ class Loop:
         def woken(_: simpy.Event | None = None) -> None:
             self.interpreter.run(self._thread, 0.0, lambda: self._clock.schedule(event))
 
-        if self._thread.busy:
+        if self._thread.busy or self._clock.helps:
             woken()
         else:
             self._clock.timeout(self._notify_seconds).callbacks.append(woken)

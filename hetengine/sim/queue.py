@@ -307,7 +307,7 @@ class CommandQueue:
         half = 0.5 * self.dispatch.next_seconds
         earliest = command.event.issued_seconds + self.dispatch.start_seconds - half
         wait = max(lag_seconds, earliest - self.clock.now)
-        if wait > 0.0:
+        if wait > 0.0 and not self.clock.helps:
             awake = self.clock.timeout(wait)
             awake.callbacks.append(lambda _: self.run(half, command.start))
         else:

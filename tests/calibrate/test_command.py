@@ -44,7 +44,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         context.setattr(measuring.micro.copies, "__defaults__", ((256, 4096),))
         context.setattr(measuring.micro.allocations, "__defaults__", (4096,))
         context.setattr(measuring.micro.disk, "__defaults__", (None, 1 << 20))
-        topology, _ = measure(TopologyConfig("tiny", devices, links, tiers=tiers), probes, 1)
+        topology, _ = measure(
+            TopologyConfig("tiny", devices, links, tiers=tiers), probes, 1, references=probes[:1]
+        )
     path = tmp_path_factory.mktemp("calibrate") / "tiny.yaml"
     write_topology(path, topology)
     return path

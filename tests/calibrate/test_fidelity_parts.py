@@ -7,18 +7,23 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fidelity.cases import DEVELOPMENT, PROBES, suite
+from benchmarks.fidelity.measure import middle
 from benchmarks.fidelity.parts import Part, merged, read_parts
-from benchmarks.fidelity.score import Outcome, common_factors, drifts, markdown
+from benchmarks.fidelity.score import Outcome, common_factors, markdown, totals
+from hetengine.calibrate.probes import plan
+from hetengine.calibrate.references import REFERENCES
+from hetengine.calibrate.spec import Refresh
 
 
 def outcome(name: str) -> Outcome:
     parts = {"compute": 1.0, "idle": 0.5}
-    return Outcome(name, True, [1.0, 2.0, 1.5], 1.4, parts, parts)
+    return Outcome(name, True, [1.0, 2.0, 1.5], 1.4, 1.3, parts, parts)
 
 
 def test_parts_read_back_and_make_one_suite_in_its_order(tmp_path: Path) -> None:
     first = Part("numpy 1/2", [outcome("c"), outcome("a")], {"repeats": 3})
-    second = Part("numpy 2/2", [outcome("b")], {"repeats": 3})
+    refreshes = {"numpy": Refresh("2026-11-21", {"links.bus": [1.1, 1.0, 1.2]})}
+    second = Part("numpy 2/2", [outcome("b")], {"repeats": 3}, refreshes)
     first.write(tmp_path)
     second.write(tmp_path)
     second.write(tmp_path)  # run again
@@ -37,7 +42,7 @@ def test_a_case_that_is_missing_or_there_twice_is_named() -> None:
 def test_what_a_machine_has_slowed_down_by_is_told_apart_from_the_rest() -> None:
     parts = {"compute": 1.0}
     outcomes = [
-        Outcome(f"{backend} {k}", True, [1.0], simulated, parts, parts)
+        Outcome(f"{backend} {k}", True, [1.0], simulated, 1.0, parts, parts)
         for backend, row in (("numpy", (1.2, 1.2, 1.32, 1.08)), ("opencl", (0.9, 0.9)))
         for k, simulated in enumerate(row)
     ]
@@ -46,24 +51,31 @@ def test_what_a_machine_has_slowed_down_by_is_told_apart_from_the_rest() -> None
     assert found["opencl"] == pytest.approx((0.9, 0.0))
 
 
-def test_what_reference_runs_have_slowed_down_by_is_told_beside_the_plain_error() -> None:
+def test_the_error_without_a_refresh_stands_beside_it() -> None:
     parts = {"compute": 1.0}
     slowed = [
-        Outcome("numpy a", True, [1.1], 1.0, parts, parts, drift=1.1),
-        Outcome("numpy b", False, [1.0], 1.0, parts, parts, drift=1.1),
+        Outcome("numpy a", True, [1.1], 1.1, 1.0, parts, parts),
+        Outcome("numpy b", False, [2.0], 1.9, 2.2, parts, parts),
     ]
-    assert slowed[0].error == pytest.approx(1.0 / 1.1 - 1.0)
-    found = drifts(slowed)
-    assert found["factors"] == {"numpy": [1.1]}
-    assert (found["calibrated"], found["not calibrated"]) == pytest.approx((0.0, 0.1))
-    lines = [line for line in markdown(slowed, {}) if line.startswith("Reference runs")]
-    assert len(lines) == 1
-    assert "numpy 1.100" in lines[0]
-    assert "0.0% on shapes calibrated, 10.0% on others" in lines[0]
+    found = totals(slowed)
+    assert found["calibrated"]["median_error"] == pytest.approx(0.0)
+    assert found["not calibrated"]["median_error"] == pytest.approx(0.05)
+    plain = found["without_refresh"]
+    assert plain["calibrated"]["median_error"] == pytest.approx(0.1 / 1.1)
+    assert plain["not calibrated"]["median_error"] == pytest.approx(0.1)
+    text = "\n".join(markdown(slowed, {}))
+    assert "| shapes calibrated | 1 | 0.0% | 0.0% | <= 5% | yes | 9.1% | 9.1% |" in text
+    assert "| numpy b | no | 2.000 s | one run | 1.900 s | -5.0% | +10.0% |" in text
 
 
-def test_without_reference_runs_nothing_is_said_of_drift() -> None:
-    assert not any(line.startswith("Reference") for line in markdown([outcome("numpy a")], {}))
+def test_what_several_refreshes_found_is_their_median() -> None:
+    found = [Refresh(f"day {k}", {"links.bus": [k, k - 0.5, k + 0.5]}) for k in (3.0, 1.0, 2.0)]
+    assert middle(found) == Refresh("day 2.0", {"links.bus": [2.0, 1.5, 2.5]})
+
+
+def test_no_reference_run_has_the_shape_of_a_case() -> None:
+    cases = {probe.shape for probe in (*PROBES, *DEVELOPMENT, *plan())}
+    assert not cases & {probe.shape for probe in REFERENCES}
 
 
 def test_no_case_to_tune_on_is_judged() -> None:

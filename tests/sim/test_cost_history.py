@@ -37,6 +37,15 @@ def test_sizes_alike_make_one_class_with_the_time_that_adds_up() -> None:
     ]
 
 
+def test_a_run_during_which_the_machine_was_slow_counts_once() -> None:
+    works, reuse = [work(1000)] * 6, [0.0] * 6
+    seconds = [1.0, 1.0, 1.2, 1.2, 9.0, 9.0]
+    (only,) = classify(works, seconds, reuse, {"constant": 1.0}, [0, 0, 1, 1, 2, 2])
+    assert only.seconds == pytest.approx(1.2)
+    (pooled,) = classify(works, seconds, reuse, {"constant": 1.0})
+    assert pooled.seconds == pytest.approx(22.4 / 6)
+
+
 def test_a_class_keeps_what_is_typical_of_it_beside_the_regression() -> None:
     slower_where_far = {"constant": 1.0, "beyond_1000": 1.0 / 4000.0}
     near, far = classify([work(1000)], [2.0], [0.0], slower_where_far), [math.inf]

@@ -63,6 +63,14 @@ def test_handing_over_starting_and_hearing_take_their_time() -> None:
     assert machine.clock.now == 21.0
 
 
+def test_a_program_that_runs_its_commands_itself_waits_for_no_thread() -> None:
+    machine = Machine()
+    machine.clock.help()
+    machine.clock.run(machine.launch())
+    assert machine.times() == [("touch", 2.0, 12.0)]
+    assert machine.clock.now == 13.0
+
+
 def test_handing_over_costs_by_item_and_the_program_does_one_thing_at_a_time() -> None:
     machine = Machine()
     first, second = machine.launch(items=4), machine.launch(items=2)

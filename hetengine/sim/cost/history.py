@@ -105,6 +105,7 @@ def classify(
     seconds: Sequence[float],
     reuse_bytes: Sequence[float],
     coefficients: Mapping[str, float],
+    runs: Sequence[int] = (),
 ) -> list[SizeClass]:
     """Sort measurements into classes.
 
@@ -114,6 +115,8 @@ def classify(
         Of one kernel on one device, outliers left out.
     coefficients : mapping
         The regression through them.
+    runs : sequence of int
+        Which run each belongs to; all to one by default.
     """
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for k, work in enumerate(works):
@@ -124,6 +127,7 @@ def classify(
             [seconds[k] for k in group],
             [reuse_bytes[k] for k in group],
             coefficients,
+            [runs[k] for k in group] if runs else (),
         )
         for _, group in sorted(groups.items())
     ]
@@ -134,6 +138,7 @@ def _summarise(
     seconds: Sequence[float],
     reuse_bytes: Sequence[float],
     coefficients: Mapping[str, float],
+    runs: Sequence[int],
 ) -> SizeClass:
     flops, read, written, items, footprint = (
         float(np.median([getattr(work, name) for work in works])) for name in _SIZES
@@ -143,5 +148,5 @@ def _summarise(
     modelled = predict_all(coefficients, works, reuse_bytes)
     scale = predict(coefficients, typical, reuse)
     _, deviation = median_and_mad(np.asarray(seconds) / modelled)
-    whole = scale * pauses(seconds, modelled.tolist())
+    whole = scale * pauses(seconds, modelled.tolist(), runs)
     return SizeClass(typical, whole, scale * deviation, len(works), reuse)

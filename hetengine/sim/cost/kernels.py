@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from hetengine.calibrate.spec import KernelCost
+from hetengine.sim.cost.drift import Drift
 from hetengine.sim.cost.history import read_line
 from hetengine.sim.cost.lookup import find
 from hetengine.sim.cost.neighbours import Neighbours
@@ -38,14 +39,18 @@ class KernelCosts:
 
     In this order: launches alike that were measured; the regression, corrected by the measurements
     around, near the range it was fitted on; beyond it the slower of roofline and regression; a
-    stated constant; a user's function; the roofline.
+    stated constant; a user's function; the roofline. What a refresh of the calibration has found
+    comes on top.
 
     Attributes
     ----------
+    drift : Drift
+        By how much kernels have become slower since they were measured.
     used : Counter
         Launches by the model that gave their time.
     """
 
+    drift: Drift = field(default_factory=Drift)
     used: Counter[str] = field(default_factory=Counter)
     _roofline: RooflineCost = field(default_factory=RooflineCost)
     _known: dict[int, Neighbours] = field(default_factory=dict)
@@ -53,15 +58,15 @@ class KernelCosts:
     def seconds(
         self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
     ) -> float:
-        """Return the time of one launch."""
+        """Return the time of one launch, as the machine is now."""
         estimate = self.estimate(spec, work, kernel, reuse_bytes)
         self.used[estimate.model] += 1
-        return estimate.seconds
+        return estimate.seconds * self.drift.kernel(spec.name, kernel)
 
     def estimate(
         self, spec: DeviceSpec, work: Work, kernel: str = "", reuse_bytes: float = 0.0
     ) -> Estimate:
-        """Return the time of one launch and the model it comes from.
+        """Return the time of one launch as it was measured, and the model it comes from.
 
         Parameters
         ----------

@@ -1,0 +1,92 @@
+"""By how much a machine has become slower or faster since it was calibrated, as costs feel it.
+
+A shared machine changes from hour to hour. What a refresh has found stays beside the calibration as
+factors, by device, kernel and link; a launch takes its calibrated time times the factor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hetengine.calibrate.spec import Calibration, Dispatch
+from hetengine.topology import LinkSpec
+
+
+def kernels_key(device: str) -> str:
+    """Return the key of a device's kernels, all together."""
+    return f"devices.{device}.kernels"
+
+
+def kernel_key(device: str, kernel: str) -> str:
+    """Return the key of one kernel of a device.
+
+    Examples
+    --------
+    >>> kernel_key("card", "dense_epoch")
+    'devices.card.kernels.dense_epoch'
+    """
+    return f"{kernels_key(device)}.{kernel}"
+
+
+def dispatch_key(host: str) -> str:
+    """Return the key of the program: handing over, starting and hearing of commands."""
+    return f"devices.{host}.dispatch"
+
+
+def link_key(link: str) -> str:
+    """Return the key of a link."""
+    return f"links.{link}"
+
+
+class Drift:
+    """Factors of a refresh; all of them 1 where there has been none.
+
+    Parameters
+    ----------
+    calibration : Calibration, optional
+        Of the topology.
+
+    Examples
+    --------
+    >>> from hetengine.calibrate.spec import Refresh
+    >>> found = {"devices.card.kernels": [1.1, 1.0, 1.2]}
+    >>> about = Calibration("2026-11-21", "here", refresh=Refresh("2026-11-22", found))
+    >>> Drift(about).kernel("card", "dense_epoch"), Drift(about).kernel("host", "dense_gaps")
+    (1.1, 1.0)
+    """
+
+    def __init__(self, calibration: Calibration | None = None) -> None:
+        refresh = None if calibration is None else calibration.refresh
+        self._factors = (
+            {} if refresh is None else {key: values[0] for key, values in refresh.drift.items()}
+        )
+
+    def kernel(self, device: str, kernel: str) -> float:
+        """Return the factor of a kernel: its own, that of its device, or 1."""
+        whole = self._factors.get(kernels_key(device), 1.0)
+        return self._factors.get(kernel_key(device, kernel), whole)
+
+    def program(self, host: str) -> float:
+        """Return the factor of what the program itself takes."""
+        return self._factors.get(dispatch_key(host), 1.0)
+
+    def dispatch(self, times: Dispatch, host: str) -> Dispatch:
+        """Return the times between commands as they are now."""
+        factor = self.program(host)
+        if factor == 1.0:
+            return times
+        return Dispatch(**{name: factor * seconds for name, seconds in vars(times).items()})
+
+    def link(self, link: LinkSpec) -> LinkSpec:
+        """Return a link as it is now: slower in rate, in latency and in handing over."""
+        factor = self._factors.get(link_key(link.name), 1.0)
+        if factor == 1.0:
+            return link
+        both = link.duplex_bytes_per_second
+        return replace(
+            link,
+            up_bytes_per_second=link.up_bytes_per_second / factor,
+            down_bytes_per_second=link.down_bytes_per_second / factor,
+            duplex_bytes_per_second=None if both is None else both / factor,
+            latency_seconds=factor * link.latency_seconds,
+        )
