@@ -3,7 +3,7 @@
 A scheduler that moves threads about puts two that compute on one core now and then, though another
 is idle, and takes them away from what their caches hold: five to ten percent of a run with short
 kernels. So the thread of a device that computes with one thread is bound to a core, and so are the
-threads of a team for as long as a launch takes: two on one core take twice the time. Which cores
+threads of a team for as long as it is busy: two on one core take twice the time. Which cores
 are taken is known to all processes of a machine, by locks on files; a thread that finds none free
 is left to the scheduler.
 """
@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -58,14 +57,18 @@ class Core:
             self._lock = None
 
 
-@contextmanager
-def claimed(count: int) -> Iterator[list[int]]:
-    """Hold cores for the threads of one launch; yields none unless there is one for each.
+def claim(count: int) -> dict[int, int]:
+    """Take cores for several threads, as many as there are threads or none.
 
     Parameters
     ----------
     count : int
         Threads.
+
+    Returns
+    -------
+    dict of int to int
+        What each core is held with, until it is given to `release`.
     """
     locks: dict[int, int] = {}
     cores = _cores() if fcntl is not None else []
@@ -74,26 +77,38 @@ def claimed(count: int) -> Iterator[list[int]]:
         if lock is not None:
             locks[core] = lock
         if len(locks) == count:
-            break
-    try:
-        yield list(locks) if len(locks) == count else []
-    finally:
-        for lock in locks.values():
-            os.close(lock)
+            return locks
+    release(locks)
+    return {}
 
 
-def bind(core: int | None) -> None:
-    """Bind the calling thread to a core, or to all that the process may use.
+def release(locks: Mapping[int, int]) -> None:
+    """Let others have cores.
 
     Parameters
     ----------
-    core : int or None
+    locks : mapping of int to int
+        From `claim`.
     """
-    if hasattr(os, "sched_setaffinity"):
-        every = os.sched_getaffinity(os.getpid())
-        wanted = every if core is None else {core}
-        if os.sched_getaffinity(0) != wanted:
-            os.sched_setaffinity(0, wanted)
+    for lock in locks.values():
+        os.close(lock)
+
+
+def allowed() -> frozenset[int] | None:
+    """Return the cores that the calling thread may use; None where the system cannot say."""
+    return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def bind(cores: Iterable[int]) -> None:
+    """Bind the calling thread to some cores.
+
+    Parameters
+    ----------
+    cores : iterable of int
+    """
+    wanted = set(cores)
+    if os.sched_getaffinity(0) != wanted:
+        os.sched_setaffinity(0, wanted)
 
 
 def _cores() -> list[int]:

@@ -85,6 +85,11 @@ class NumpyDevice(ThreadedDevice):
         """Whether it has one thread, and that one does not rest."""
         return self.spec.threads == 1 and self._slowdown == 1.0
 
+    @property
+    def runs_anywhere(self) -> bool:
+        """True: compiled functions know nothing of threads."""
+        return True
+
     def launch(
         self,
         kernel: Kernel,

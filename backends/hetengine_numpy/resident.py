@@ -9,88 +9,140 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from hetengine_numpy.affinity import bind, claimed
+from hetengine_numpy.team import Team
 
 Implementation = Callable[..., Any]
 
 _BLOCK_ROWS = 4096
+_PRIVATE_BYTES = 1 << 20
+_LITTLE = 1 << 20  # entries that one thread has read before another has been told of them
+_LITTLE_FLOPS = 1 << 22  # as few multiplications, in products of columns
+_LITTLE_GRAM = 1 << 18  # as few numbers, in a matrix that is read once or twice
 _LONG = 2  # examples per thread and row of the matrix, from which they are what is split
 
 
-class _Team:
-    """A number of threads, of which the caller's is the first."""
-
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self._pool = (
-            ThreadPoolExecutor(threads - 1, thread_name_prefix="numpy-rows")
-            if threads > 1
-            else None
-        )
-
-    def run(self, part: Callable[[int], Any], threads: int | None = None) -> list[Any]:
-        """Run ``part(0)``, ``part(1)``, ... at once; return what they return."""
-        count = self.threads if threads is None else threads
-        if self._pool is None or count == 1:
-            return [part(0)]
-        with claimed(count) as cores:
-
-            def bound(t: int) -> Any:
-                bind(cores[t] if cores else None)
-                return part(t)
-
-            others = [self._pool.submit(bound, t) for t in range(1, count)]
-            return [bound(0), *(other.result() for other in others)]
-
-    def split(self, count: int) -> list[int]:
-        """Bounds of as many even parts as there are threads, none of which is empty."""
-        parts = max(min(count, self.threads), 1)
-        return [count * t // parts for t in range(parts + 1)]
-
-
-def _summed(kernel: Implementation, team: _Team) -> Implementation:
+def _summed(kernel: Implementation, share: Implementation, team: Team) -> Implementation:
     """Split the runs; the last argument is a sum, of which every thread makes its own part."""
+    alone = _whole(kernel)
 
     def run(rows: Any, runs: np.ndarray, length: int, *args: Any) -> float:
-        bounds = team.split(runs.size)
-        parts = [np.zeros_like(args[-1]) for _ in bounds[1:]]
-
-        def part(t: int) -> Any:
-            own = (*args[:-1], parts[t])
-            return kernel(rows, runs, length, bounds[t], bounds[t + 1], *own)
-
-        values = team.run(part, len(parts))
-        for each in parts:
-            args[-1][...] += each
-        return float(sum(value for value in values if value is not None))
+        if team.threads == 1 or (runs.size and _little(rows, runs, length)):
+            return alone(rows, runs, length, *args)
+        total = args[-1]
+        sums = np.zeros((team.threads, *total.shape), total.dtype)
+        values = np.zeros(team.threads)
+        shared = (values, sums, rows, runs, length, *args[:-1])
+        if not runs.size:  # builds both
+            team.alone(share, *shared)
+            return alone(rows, runs, length, *args)
+        team.run(share, *shared)
+        for each in sums:
+            total += each
+        return float(values.sum())
 
     return run
 
 
-def _split(kernel: Implementation, team: _Team) -> Implementation:
+def _split(kernel: Implementation, share: Implementation, team: Team) -> Implementation:
     """Split the runs; every thread writes what belongs to its own examples."""
+    alone = _whole(kernel)
 
     def run(rows: Any, runs: np.ndarray, length: int, *args: Any) -> None:
-        bounds = team.split(runs.size)
-
-        def part(t: int) -> None:
-            kernel(rows, runs, length, bounds[t], bounds[t + 1], *args)
-
-        team.run(part, len(bounds) - 1)
+        if not runs.size:  # builds both
+            team.alone(share, rows, runs, length, *args)
+        if team.threads == 1 or _little(rows, runs, length):
+            alone(rows, runs, length, *args)
+        else:
+            team.run(share, rows, runs, length, *args)
 
     return run
 
 
-def _gram(team: _Team) -> Implementation:
+def _little(rows: Any, runs: np.ndarray, length: int) -> bool:
+    """Whether it takes longer to share some runs out than to do them."""
+    entries = rows[0].size if len(rows) > 1 else runs.size * length * rows[0].shape[1]
+    return entries <= _LITTLE
+
+
+def _whole(kernel: Implementation) -> Implementation:
+    """Do all runs on the calling thread."""
+
+    def run(rows: Any, runs: np.ndarray, length: int, *args: Any) -> float:
+        value = kernel(rows, runs, length, 0, runs.size, *args)
+        return 0.0 if value is None else float(value)
+
+    return run
+
+
+def _stretched(kernel: Implementation, team: Team) -> Implementation:
+    """Split the runs into as many stretches as ``parts`` has rows; each writes to its own row."""
+
+    def run(
+        rows: Any,
+        runs: np.ndarray,
+        length: int,
+        root: np.ndarray,
+        place: np.ndarray,
+        parts: np.ndarray,
+        *args: Any,
+    ) -> None:
+        count = parts.shape[0]
+        bounds = [0, count] if _little(rows, runs, length) else team.split(count)
+
+        def part(t: int) -> None:
+            for s in range(bounds[t], bounds[t + 1]):
+                first, last = runs.size * s // count, runs.size * (s + 1) // count
+                kernel(rows, runs, length, first, last, root, place, parts[s], *args)
+
+        team.call(part, len(bounds) - 1)
+
+    return run
+
+
+def _products(kernel: Implementation, team: Team) -> Implementation:
+    """Split the runs where every thread can have sums of its own, and else the rows of ``out``."""
+
+    def run(
+        rows: Any,
+        runs: np.ndarray,
+        length: int,
+        root: np.ndarray,
+        place: np.ndarray,
+        old: int,
+        out: np.ndarray,
+    ) -> None:
+        private = out.nbytes <= _PRIVATE_BYTES
+        whole = runs.size if private else out.shape[0]
+        bounds = [0, whole] if _little(rows, runs, length) else team.split(whole)
+        count = len(bounds) - 1
+        sums = [np.zeros_like(out) if private and count > 1 else out for _ in range(count)]
+
+        def part(t: int) -> None:
+            first, last = (bounds[t], bounds[t + 1]) if private else (0, runs.size)
+            stride, phase = (1, 0) if private else (count, t)
+            kernel(
+                rows, runs, length, first, last, root, place, old, stride, phase, sums[t],
+            )  # fmt: skip
+
+        team.call(part, count)
+        if private and count > 1:
+            for each in sums:
+                out += each
+
+    return run
+
+
+def _gram(team: Team) -> Implementation:
     """Products of columns: what is longer is split, the examples or the matrix of products."""
 
     def run(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
-        if left.shape[0] >= _LONG * team.threads * max(out.shape, default=0):
+        if left.size * right.shape[1] <= _LITTLE_FLOPS:
+            out += _product(left, right, out.dtype)
+        elif left.shape[0] >= _LONG * team.threads * max(out.shape, default=0):
             _gram_by_rows(team, left, right, out)
         else:
             _gram_by_tiles(team, left, right, out)
@@ -107,7 +159,7 @@ def _product(left: np.ndarray, right: np.ndarray, dtype: np.dtype) -> np.ndarray
     return total
 
 
-def _gram_by_rows(team: _Team, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+def _gram_by_rows(team: Team, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
     """Every thread takes some of the examples and makes a matrix of its own."""
     bounds = team.split(left.shape[0])
 
@@ -115,11 +167,11 @@ def _gram_by_rows(team: _Team, left: np.ndarray, right: np.ndarray, out: np.ndar
         own = slice(bounds[t], bounds[t + 1])
         return _product(left[own], right[own], out.dtype)
 
-    for each in team.run(part, len(bounds) - 1):
+    for each in team.call(part, len(bounds) - 1):
         out += each
 
 
-def _gram_by_tiles(team: _Team, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+def _gram_by_tiles(team: Team, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
     """Every thread takes the next tile while there is one; of a symmetric matrix, those below."""
     symmetric = left is right
     above, beside = team.split(out.shape[0]), team.split(out.shape[1])
@@ -134,7 +186,7 @@ def _gram_by_tiles(team: _Team, left: np.ndarray, right: np.ndarray, out: np.nda
             if symmetric and i != j:
                 out[b, a] += product.T
 
-    team.run(part)
+    team.call(part, team.threads)
 
 
 def _tiles(rows: int, columns: int, symmetric: bool) -> list[tuple[int, int]]:
@@ -151,7 +203,28 @@ def _taken(tiles: deque[tuple[int, int]]) -> tuple[int, int] | None:
         return None
 
 
-def _ascent(kernel: Implementation, team: _Team) -> Implementation:
+def _mirror(kernel: Implementation, team: Team) -> Implementation:
+    """Every thread copies some of the columns."""
+
+    def run(gram: np.ndarray, old: int, size: int) -> None:
+        (team.alone if size * size <= _LITTLE_GRAM else team.run)(kernel, gram, old, size)
+
+    return run
+
+
+def _learn(image: Implementation, correct: Implementation, team: Team) -> Implementation:
+    """Correct a Hessian; every thread has some of its rows."""
+
+    def learn(gram: np.ndarray, step: np.ndarray, change: np.ndarray, product: float) -> None:
+        moved, guess = np.flatnonzero(step), np.empty(step.size)
+        run = team.alone if step.size**2 <= _LITTLE_GRAM else team.run
+        run(image, gram, moved, step[moved], guess)
+        run(correct, gram, change, product, guess, float(step @ guess))
+
+    return learn
+
+
+def _ascent(kernel: Implementation, team: Team) -> Implementation:
     """Start the same program in as many threads as replicas are handed in."""
 
     def run(*args: Any) -> None:
@@ -162,7 +235,7 @@ def _ascent(kernel: Implementation, team: _Team) -> Implementation:
         def part(t: int) -> None:
             kernel(*most, t, seed, limits, control, sums, sync)
 
-        team.run(part, threads)
+        team.call(part, threads)
 
     return run
 
@@ -175,16 +248,22 @@ def implementations(threads: int = 1) -> Mapping[str, Implementation]:
     threads : int
         Threads to use at most; small launches use fewer.
     """
-    from hetengine_numpy.kernels import ascent, panel, passes, several
+    from hetengine_numpy.kernels import ascent, entries, hessian, panel, passes, several, shares
 
-    team = _Team(threads)
+    team = Team(threads, bound=True)
     return {
-        "rows_slopes": _summed(passes.slopes, team),
-        "rows_moments": _summed(passes.moments, team),
-        "rows_hinge_gap": _summed(passes.hinge_gap, team),
-        "rows_gather": _split(panel.gather, team),
+        "rows_slopes": _summed(passes.slopes, shares.slopes, team),
+        "rows_moments": _summed(passes.moments, shares.moments, team),
+        "rows_hinge_gap": _summed(passes.hinge_gap, shares.hinge_gap, team),
+        "rows_gather": _split(panel.gather, shares.gather, team),
         "rows_ascent": _ascent(ascent.ascend, team),
         "gram": _gram(team),
-        "rows_several": _summed(several.slopes_of_several, team),
+        "rows_several": _summed(several.slopes_of_several, shares.slopes_of_several, team),
         "gram_descent": panel.descend,
+        "gram_mirror": _mirror(hessian.mirror, team),
+        "gram_learn": _learn(hessian.image, hessian.correct, team),
+        "rows_count": _stretched(entries.count, team),
+        "rows_transpose": _stretched(entries.transpose, team),
+        "rows_products": _products(entries.products, team),
+        "rows_descent": entries.descend,
     }

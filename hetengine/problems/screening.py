@@ -53,13 +53,17 @@ def safe_to_drop(
         Optimal value where the mask is true, alpha elsewhere.
     """
     values = np.array(alpha, dtype=np.float64)
-    norms = np.sqrt(np.asarray(square_norms, dtype=np.float64))
     off = 0.0 if reach is None else np.asarray(reach, dtype=np.float64)
-    reach = norms * _radius(problem, certificate) + abs(certificate.dual_scale) * off
+    # In place: where there are many coordinates, each of these is a sizeable part of the data.
+    reach = np.sqrt(np.asarray(square_norms, dtype=np.float64))
+    reach *= _radius(problem, certificate)
+    reach += abs(certificate.dual_scale) * off
     scores, _ = centred(problem, np.asarray(u, dtype=np.float64), certificate.dual_shift)
     scores = certificate.dual_scale * scores
     if problem.kind is Kind.PENALTY:
-        zero = (np.abs(scores) + reach < problem.p) & (problem.p > 0)
+        np.abs(scores, out=scores)
+        scores += reach
+        zero = (scores < problem.p) & (problem.p > 0)
         upper = np.zeros_like(zero)
     elif problem.kind in (Kind.HINGE, Kind.SQUARED_HINGE):
         margins = problem.p * scores

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from hetengine_numpy.kernels.barrier import open_gate, report, wait_for_all, watch
+from hetengine_numpy.kernels.barrier import open_gate, pass_on, report, wait_for_all, watch
 
 THREADS, ROUNDS = 3, 40
 
@@ -45,7 +45,10 @@ def test_only_the_first_part_opens_the_gate() -> None:
 
 def test_a_watch_ends_when_the_last_has_reported() -> None:
     done = np.zeros(3, np.int64)
-    report(done, 1, 5)
+    gate = np.array([5], np.int64)
+    assert not report(done, 1, 5, gate, 10)
     assert not watch(done, 1, 5, 10)
-    report(done, 2, 5)
+    assert not report(done, 2, 5, gate, 10)
     assert watch(done, 1, 5, 10)
+    pass_on(gate, 10)
+    assert report(done, 2, 5, gate, 10)

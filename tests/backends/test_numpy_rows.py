@@ -9,11 +9,18 @@ import pytest
 import scipy.sparse
 
 from hetengine.problems import Kind, columns_of, term_conjugate, term_gap
-from hetengine_numpy import NumpyBackend
+from hetengine_numpy import NumpyBackend, resident
 
 LENGTH = 64
 N, D = 300, 21
 SMOOTH = [Kind.PENALTY, Kind.SQUARED, Kind.SQUARED_HINGE, Kind.LOGISTIC]
+
+
+@pytest.fixture(autouse=True)
+def _shared_however_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("_LITTLE", "_LITTLE_FLOPS", "_LITTLE_GRAM"):
+        monkeypatch.setattr(resident, limit, 0)
+
 
 over_layouts = pytest.mark.parametrize("layout", ["dense", "sparse"])
 over_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -185,11 +192,11 @@ def test_ascent_reaches_the_optimum_and_keeps_w_consistent(
     b, margin = np.zeros(N, dtype), np.full(N, -1.0, dtype)
     w = np.zeros(D + 1, dtype if layout == "dense" else np.float64)
     state = (label, weight, np.zeros(N, dtype), b, margin)
-    control = np.zeros(9)
+    control = np.zeros(10)
     control[[0, 1, 2, 3]] = N, 1.25, np.inf, -np.inf
     order, tour = np.arange(N, dtype=np.int32), np.empty(N, np.int32)
-    replicas = np.repeat(w[None], threads, 0)
-    limits = (1e-6, 500.0, 2.0, 2.5, 0.0)
+    replicas = np.zeros((threads, 3, D + 1), w.dtype)
+    limits = (1e-6, 0.0, 0.0, 500.0, 2.0, 2.5, 0.0)
     sizes = (1 / lam, 0.0, 4, 2, 11)
     kernel("rows_ascent", threads)(rows, order, tour, state, w, replicas, *sizes, limits, control)
     assert 0 < control[2] <= 1e-6
@@ -201,6 +208,23 @@ def test_ascent_reaches_the_optimum_and_keeps_w_consistent(
     assert (m[b >= weight] <= 1 + 0.05).all()
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("stage", "epochs"), [(np.inf, 3), (0.0, 7)])
+def test_visits_beyond_a_gap_are_counted(threads: int, stage: float, epochs: int) -> None:
+    _, rows = make("dense", np.float64)
+    weight, b = np.full(N, 1 / N), np.zeros(N)
+    state = (terms()[0], weight, np.zeros(N), b, np.full(N, -1.0))
+    control = np.zeros(10)
+    control[[0, 1, 3]] = N, 1.25, -np.inf
+    limits = (-1.0, stage, 2.5 * N, 7.0, 100.0, 2.5, 0.0)
+    kernel("rows_ascent", threads)(
+        rows, np.arange(N, dtype=np.int32), np.empty(N, np.int32), state, np.zeros(D + 1),
+        np.zeros((threads, 3, D + 1)), 20.0, 0.0, 4, 1, 5, limits, control,
+    )  # fmt: skip
+    assert control[4] == epochs
+    assert control[5] == epochs * N
+
+
 def test_ascent_of_several_threads_does_not_depend_on_timing() -> None:
     found = []
     for _ in range(3):
@@ -208,12 +232,12 @@ def test_ascent_of_several_threads_does_not_depend_on_timing() -> None:
         label = terms()[0].astype(np.float32)
         weight, b = np.full(N, 1 / N, np.float32), np.zeros(N, np.float32)
         state = (label, weight, np.zeros(N, np.float32), b, np.full(N, -1.0, np.float32))
-        w, control = np.zeros(D + 1, np.float32), np.zeros(9)
+        w, control = np.zeros(D + 1, np.float32), np.zeros(10)
         control[[0, 1, 3]] = N, 1.25, -np.inf
         order, tour = np.arange(N, dtype=np.int32), np.empty(N, np.int32)
         kernel("rows_ascent", 3)(
-            rows, order, tour, state, w, np.zeros((3, D + 1), np.float32),
-            20.0, 0.0, 4, 1, 5, (0.0, 20.0, 2.0, 2.5, 0.0), control,
+            rows, order, tour, state, w, np.zeros((3, 3, D + 1), np.float32),
+            20.0, 0.0, 4, 1, 5, (0.0, 0.0, 0.0, 20.0, 2.0, 2.5, 0.0), control,
         )  # fmt: skip
         found.append(b.tobytes() + w.tobytes() + order.tobytes())
     assert found[0] == found[1] == found[2]
@@ -241,3 +265,28 @@ def test_slopes_of_several(layout: str, dtype: type, threads: int, models: int) 
         gradient = np.append(X.T @ expected, expected.sum())
         np.testing.assert_allclose(sums[k, :-1], gradient, atol=20 * tolerance(dtype))
         assert sums[k, -1] == pytest.approx(0.5 * (weight * (z - label) ** 2).sum(), rel=1e-5)
+
+
+@over_threads
+def test_a_hessian_is_completed_within_its_room(threads: int) -> None:
+    above = np.random.default_rng(2).normal(size=(9, 9))
+    gram = above.copy()
+    kernel("gram_mirror", threads)(gram, 5, 8)
+    wanted = above.copy()
+    wanted[5:8, :5] = above[:5, 5:8].T
+    assert np.array_equal(gram, wanted)
+
+
+@over_threads
+def test_a_corrected_hessian_maps_the_step_to_the_change(threads: int) -> None:
+    rng = np.random.default_rng(2)
+    root = rng.normal(size=(9, 7))
+    gram = np.zeros((10, 10))
+    gram[:7, :7] = root.T @ root
+    step, change = rng.normal(size=(2, 7))
+    step[[1, 4]] = 0.0
+    change *= np.sign(step @ change)
+    kernel("gram_learn", threads)(gram, step, change, float(step @ change))
+    assert gram[:7, :7] @ step == pytest.approx(change)
+    assert gram == pytest.approx(gram.T)
+    assert not gram[7:].any()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+import simpy
 
 from hetengine.clock import WallClock, is_passive, passive
 from hetengine.threaded import Latch
@@ -90,3 +91,53 @@ def test_a_latch_lets_everybody_pass_and_passes_its_error_on() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="broken"):
             failed.wait()
+
+
+def launched(clock: WallClock, ran: list[str], name: str, ready: bool = True) -> simpy.Event:
+    """Give a command that posts an event; a queue would note it in capitals."""
+    event = clock.event()
+
+    def command() -> None:
+        ran.append(name)
+        clock.post(event, name)
+
+    def put(command) -> None:
+        ran.append(name.upper())
+        threading.Thread(target=command).start()
+
+    clock.expect()
+    clock.give(command, put, ready)
+    return event
+
+
+def test_a_loop_that_helps_runs_what_it_would_only_wait_for() -> None:
+    clock, ran = WallClock(), list[str]()
+    clock.help()
+    first, second = launched(clock, ran, "a"), launched(clock, ran, "b")
+    assert ran == []
+    assert clock.run(until=second) == "b"
+    assert first.processed
+    assert ran == ["a", "b"]
+
+
+def test_a_loop_that_was_not_asked_to_help_leaves_commands_to_their_queues() -> None:
+    clock, ran = WallClock(), list[str]()
+    assert clock.run(until=launched(clock, ran, "a")) == "a"
+    assert ran == ["A", "a"]
+
+
+def test_what_has_been_kept_goes_to_its_queue_once_something_else_is_under_way() -> None:
+    clock, ran = WallClock(), list[str]()
+    clock.help()
+    first = launched(clock, ran, "a")
+    second = launched(clock, ran, "b", ready=False)
+    clock.run(until=first & second)
+    assert ran.index("A") < ran.index("B")
+
+
+def test_what_has_been_kept_goes_to_its_queue_if_the_program_waits_for_a_time() -> None:
+    clock, ran = WallClock(), list[str]()
+    clock.help()
+    event = launched(clock, ran, "a")
+    clock.run(until=event | clock.timeout(0.05))
+    assert ran == ["A", "a"]

@@ -16,91 +16,69 @@ import numpy as np
 
 from hetengine_numpy.kernels.barrier import wait_for_all
 from hetengine_numpy.kernels.coordinate import shuffle
-from hetengine_numpy.kernels.rows import SUMS, add, dot, dot_and_square, fetch_row
+from hetengine_numpy.kernels.rows import SUMS
+from hetengine_numpy.kernels.visit import CHANGE, CHANGED, GAINED, MET, visit
 
 #: Entries of ``control``: what the threads of one call agree on.
-COUNT, SIGMA, MET, DUAL, EPOCHS, VISITS, MOVED, STOP, RISEN = range(9)
-
-#: Entries of one thread's line of ``sums``.
-_CHANGE, _MET, _GAINED, _MOVED = range(4)
+COUNT, SIGMA, SEEN, DUAL, EPOCHS, VISITS, MOVED, STOP, RISEN, SPENT = range(10)
 
 _DAMPING = 1.5
-_MOST = 1e30
 
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _inverse_curvature(square, rate):
-    """Return ``lam / ||x_i||^2``; a large number for an empty row, whose b goes to a bound."""
-    return min(1.0 / (rate * square), _MOST) if square > 0.0 else _MOST
+#: Replicas of one thread: two for every other block, and what all threads knew before it.
+_KNOWN = 2
 
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def _visit(rows, order, first, last, state, w, rate, sigma, constant, sums):
-    """Maximise over the coordinates ``order[first:last]`` in turn."""
-    label, weight, inverse, b, margin = state
-    change, met, gained, moved = 0.0, 0.0, 0.0, 0
-    for s in range(first, last):
-        fetch_row(rows, order, s, last)
-        i = order[s]
-        if inverse[i] == 0.0:
-            score, square = dot_and_square(rows, i, w)
-            inverse[i] = _inverse_curvature(square + constant, rate)
-        else:
-            score = dot(rows, i, w)
-        g = label[i] * (score + w[-1]) - label.dtype.type(1)
-        change += abs(g - margin[i])
-        margin[i] = g
-        old, c = b[i], weight[i]
-        met += old * g + c * max(-g, 0.0)
-        b[i] = min(c, max(0.0, old - g * inverse[i] / sigma))
-        delta = np.float64(b[i]) - np.float64(old)
-        if delta != 0.0:
-            factor = w.dtype.type(sigma * rate * label[i] * delta)
-            add(rows, i, factor, w)
-            w[-1] += w.dtype.type(constant) * factor
-            gained += delta
-            moved += 1
-    sums[_CHANGE] += change
-    sums[_MET] += met
-    sums[_GAINED] += gained
-    sums[_MOVED] += moved
+def _merge(replicas, thread, phase, sigma):
+    """Add up what all threads changed in a block, into this thread's replicas.
+
+    Every thread adds up all of w. What others have written is only read, and written again not
+    before the next barrier: one barrier is enough for a block.
+    """
+    known, merged = replicas[thread, _KNOWN], replicas[thread, 1 - phase]
+    share = known.dtype.type(1.0 / sigma)
+    merged[:] = 0
+    for t in range(replicas.shape[0]):
+        theirs = replicas[t, phase]
+        for k in range(known.size):
+            merged[k] += theirs[k] - known[k]
+    for k in range(known.size):
+        known[k] += share * merged[k]
+        merged[k] = known[k]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def _merge(w, replicas, thread, sigma):
-    """Add up what all threads changed, for this thread's stretch of w."""
-    threads, size = replicas.shape[0], w.size
-    share = w.dtype.type(1.0 / sigma)
-    for k in range(size * thread // threads, size * (thread + 1) // threads):
-        total, old = w.dtype.type(0), w[k]
-        for t in range(threads):
-            total += replicas[t, k] - old
-        w[k] = old + share * total
-        for t in range(threads):
-            replicas[t, k] = w[k]
+@numba.njit(cache=True, nogil=True)
+def _part(tiles, first, team, block):
+    """Return the tiles of this thread in the block of all threads that begins with ``first``."""
+    thread, threads = team
+    share = max(min(tiles - first, block * threads), 0)
+    return first + share * thread // threads, first + share * (thread + 1) // threads
 
 
 @numba.njit(cache=True, nogil=True)
 def _epoch(rows, order, tour, plan, state, w, replicas, rate, constant, control, sums, sync):
-    """Visit every tile of the tour once, all threads together; return barriers passed."""
-    tile, block, thread, passed = plan
+    """Visit every tile of the tour once, all threads together; return barriers passed and phase."""
+    tile, block, thread, passed, phase = plan
     threads = replicas.shape[0]
     count, sigma = np.int64(control[COUNT]), control[SIGMA] if threads > 1 else 1.0
-    tiles = (count + tile - 1) // tile
-    mine = replicas[thread, : w.size]
+    tiles, team = (count + tile - 1) // tile, (thread, threads)
     for first in range(0, tiles, block * threads):
-        share = min(tiles - first, block * threads)
-        begin, end = share * thread // threads, share * (thread + 1) // threads
-        for t in range(first + begin, first + end):
+        begin, end = _part(tiles, first, team, block)
+        after, _ = _part(tiles, first + block * threads, team, block)
+        into = w if threads == 1 else replicas[thread, phase, : w.size]
+        for t in range(begin, end):
+            following = t + 1 if t + 1 < end else after
             a = np.int64(tour[t]) * tile
-            b = min(a + tile, count)
-            into = w if threads == 1 else mine
-            _visit(rows, order, a, b, state, into, rate, sigma, constant, sums[thread])
+            then = np.int64(tour[following]) * tile if following < tiles else order.size
+            span = (a, min(a + tile, count), then)
+            visit(rows, order, span, state, into, rate, sigma, constant, sums[thread])
         if threads > 1:
             passed = wait_for_all(sync, threads, passed)
-            _merge(w, replicas, thread, sigma)
-            passed = wait_for_all(sync, threads, passed)
-    return passed
+            _merge(replicas, thread, phase, sigma)
+            phase = 1 - phase
+    if threads > 1 and thread == 0:
+        w[:] = replicas[0, _KNOWN, : w.size]
+    return passed, phase
 
 
 @numba.njit(cache=True, nogil=True)
@@ -130,23 +108,26 @@ def _dual(gained, w, rate):
 @numba.njit(cache=True, nogil=True)
 def _conclude(order, state, w, rate, limits, control, sums):
     """Add up one epoch, shrink, damp where the dual fell, and decide whether to go on."""
-    target, most, hold, keep, enough = limits
+    share, stage, allowance, most, hold, keep, enough = limits
     total = sums.sum(axis=0)
     sums[:, :] = 0.0
     count = np.int64(control[COUNT])
-    control[MET] = total[_MET]
+    control[SEEN] = total[MET]
     control[EPOCHS] += 1
     control[VISITS] += count
-    control[MOVED] += total[_MOVED]
-    if sums.shape[0] > 1:
-        gained = control[RISEN] + total[_GAINED]
-        dual = _dual(gained, w, rate)
-        if dual < control[DUAL]:
-            control[SIGMA] = min(_DAMPING * control[SIGMA], np.float64(sums.shape[0]))
-        control[DUAL], control[RISEN] = dual, gained
+    control[MOVED] += total[CHANGED]
+    control[RISEN] += total[GAINED]
+    dual = _dual(control[RISEN], w, rate)
+    if dual < control[DUAL] and sums.shape[0] > 1:
+        control[SIGMA] = min(_DAMPING * control[SIGMA], np.float64(sums.shape[0]))
+    control[DUAL] = dual
     if control[EPOCHS] >= hold and count > 0:
-        control[COUNT] = _shrink(order, count, state, keep * total[_CHANGE] / count)
-    done = total[_MET] <= target or control[EPOCHS] >= most or control[COUNT] <= enough
+        control[COUNT] = _shrink(order, count, state, keep * total[CHANGE] / count)
+    if total[MET] <= stage:
+        control[SPENT] += control[COUNT]  # what the next epoch is going to cost
+    # The dual value is at most the objective: what is small beside it is small beside that.
+    done = total[MET] <= share * max(dual, 0.0) or control[SPENT] > allowance
+    done = done or control[EPOCHS] >= most or control[COUNT] <= enough
     control[STOP] = 1.0 if done else 0.0
 
 
@@ -170,7 +151,7 @@ def ascend(
         seen.
     w : ndarray, shape (d + 1,)
         Shared vector, ``X^T (y b) / lam``; the last element is the constant feature's.
-    replicas : ndarray, shape (threads, at least d + 1)
+    replicas : ndarray, shape (threads, 3, at least d + 1)
         Scratch of the type of w, whose rows begin with w; long enough that no two share a line.
     rate, constant : float
         ``1 / lam``, and 1 with a constant feature or 0.
@@ -179,18 +160,19 @@ def ascend(
     thread, seed : int
         Which thread this is; what the tours are drawn from.
     limits : tuple of float
-        Gap to reach, most epochs, epochs before the first shrinking, shrinking threshold in mean
-        changes of a margin, and number of examples that is left to the caller.
-    control : ndarray of float64, shape (9,)
-        Count, sigma', gap met, dual value, epochs, visits, changes of b, stop and sum of b; the
-        caller sets count, sigma', dual value and sum of b.
+        Gap to reach, as a share of the dual value; gap from which on visits are counted, and how
+        many there may be then; most epochs, epochs before the first shrinking, shrinking threshold
+        in mean changes of a margin, and number of examples that is left to the caller.
+    control : ndarray of float64, shape (10,)
+        Count, sigma', gap met, dual value, epochs, visits, changes of b, stop, sum of b, and visits
+        counted; the caller sets count, sigma', dual value and sum of b.
     sums : ndarray of float64, shape (threads, at least 4)
         Scratch, zero.
     sync : ndarray of int64, shape (1,)
         Zero.
     """
     threads = replicas.shape[0]
-    passed = 0
+    passed, phase = 0, 0
     while True:
         if thread == 0:
             tiles = (np.int64(control[COUNT]) + tile - 1) // tile
@@ -198,8 +180,8 @@ def ascend(
                 tour[t] = t
             shuffle(tour[:tiles], seed + np.int64(control[EPOCHS]))
         passed = wait_for_all(sync, threads, passed)
-        plan = (tile, block, thread, passed)
-        passed = _epoch(
+        plan = (tile, block, thread, passed, phase)
+        passed, phase = _epoch(
             rows, order, tour, plan, state, w, replicas, rate, constant, control, sums, sync
         )
         passed = wait_for_all(sync, threads, passed)

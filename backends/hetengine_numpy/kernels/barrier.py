@@ -4,7 +4,8 @@ A thread that waits for the interpreter lock, or for the operating system to wak
 microseconds: more than a block of work between two barriers takes, and a step of a net is hundreds
 of kernels. So they watch counts in memory. Threads of one kernel meet with `wait_for_all`. The
 first thread of a team opens a gate from within each kernel, when it has let go of the interpreter
-lock; the others `watch` it for a while before they go to sleep, and `report` when they have ended.
+lock; the others `watch` it for a while before they go to sleep, and `report` when they have ended,
+which includes watching for what comes next: the first thread may want that lock now.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from numba.extending import intrinsic
 _SPINS = 500
 _GIVE_WAY = types.ExternalFunction(
     "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
+)
+_CORE = (
+    types.ExternalFunction("sched_getcpu", types.int32())
+    if sys.platform.startswith("linux")
+    else None
 )
 _PAUSES = llvmlite.binding.get_process_triple().startswith(("x86_64", "i686"))
 _ALIGNMENT = 8
@@ -96,6 +102,14 @@ def wait_for_all(counter, threads, passed):
     return passed + 1
 
 
+@numba.njit(cache=True)
+def current_core():
+    """Return the core that the calling thread runs on; -1 where the system does not say."""
+    if _CORE is None:
+        return -1
+    return _CORE()
+
+
 @numba.njit(cache=True, nogil=True)
 def open_gate(gate, part):
     """Let the others begin: what the first thread does first in every kernel of a team."""
@@ -104,9 +118,11 @@ def open_gate(gate, part):
 
 
 @numba.njit(cache=True, nogil=True)
-def report(done, part, order):
-    """Say that a part of an order has ended."""
-    _store(done, part, order)  # type: ignore[call-arg]
+def pass_on(gate, pauses):
+    """Let the others begin, and give them the time to take the interpreter lock and let it go."""
+    _store(gate, 0, gate[0] + 1)  # type: ignore[call-arg]
+    for _ in range(pauses):
+        _load(gate, 0)  # type: ignore[call-arg]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -119,3 +135,10 @@ def watch(counts, first, order, tries):
         if k == counts.size:
             return True
     return False
+
+
+@numba.njit(cache=True, nogil=True)
+def report(done, part, order, gate, tries):
+    """Say that a part of an order has ended; then `watch` the gate for the next order."""
+    _store(done, part, order)  # type: ignore[call-arg]
+    return watch(gate, 0, order + 1, tries)

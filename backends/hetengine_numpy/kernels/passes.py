@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 from hetengine_numpy.kernels.losses import losses
-from hetengine_numpy.kernels.rows import SUMS, add_run, dot
+from hetengine_numpy.kernels.rows import SUMS, add, add_run, ahead_of, ask_for, dot
 
 
 @numba.njit(cache=True, nogil=True)
@@ -170,25 +170,30 @@ def hinge_gap(rows, runs, length, first, last, coef, b, label, weight, repair, m
         Grows; its last three elements by the summed loss, the summed gap, and the summed change of
         the margins.
     """
-    n, real = label.size, rows[0].dtype
-    scores, factors = np.empty(length), np.empty(length, real)
-    scratch = np.empty(coef.size - 1 if repair and len(rows) == 1 else 0, real)
-    lost, gap, change = 0.0, 0.0, 0.0
+    n, ahead = label.size, ahead_of(rows)
+    scratch = np.zeros(coef.size - 1 if repair and len(rows) == 1 else 0, rows[0].dtype)
+    lost, gap, change, constant = 0.0, 0.0, 0.0, 0.0
     for r in range(first, last):
-        a = runs[r]
-        m = min(length, n - a)
-        _scores(rows, a, m, coef, scores)
-        for k in range(m):
-            i = a + k
-            g = label[i] * scores[k] - 1.0
+        for i in range(runs[r], min(runs[r] + length, n)):
+            if len(rows) == 1 and i + ahead < n:
+                ask_for(rows, i + ahead)
+            g = label[i] * (dot(rows, i, coef) + coef[-1]) - 1.0
             loss = weight[i] * max(-g, 0.0)
             lost += loss
             gap += b[i] * g + loss
             change += abs(g - margin[i])
             margin[i] = g
-            factors[k] = label[i] * b[i]
-        if repair:
-            add_run(rows, a, m, factors, scratch, total[:-3])
+            factor = label[i] * b[i]
+            if repair and factor != 0:
+                constant += factor
+                if len(rows) == 1:
+                    add(rows, i, factor, scratch)
+                else:
+                    add(rows, i, np.float64(factor), total)
+        for j in range(scratch.size):  # sums of a run are short enough for the type of the rows
+            total[j] += scratch[j]
+            scratch[j] = 0
+    total[-4] += constant
     total[-3] += lost
     total[-2] += gap
     total[-1] += change

@@ -22,6 +22,8 @@ _LINE_BYTES = 64
 _FETCHED_BYTES = 4096
 _AHEAD = 8
 _DENSE_AHEAD = 4
+_AHEAD_BYTES = 32768  # of dense rows on their way, well within the second cache
+_LEAST_AHEAD, _MOST_AHEAD = 2, 16
 
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
@@ -52,21 +54,43 @@ def add(rows, i, factor, w):
             w[rows[1][k]] += factor * rows[0][k]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def dot_and_square(rows, i, w):
-    """Return ``x_i . w`` and ``||x_i||^2``, without the constant feature, from one reading."""
-    total, square = w.dtype.type(0), rows[0].dtype.type(0)
+@numba.njit(cache=True, nogil=True)
+def ahead_of(rows):
+    """Return how many rows before it is due a row is asked for.
+
+    The hardware alone does not fetch dense rows fast enough where every row is worked on for longer
+    than it takes to read it.
+    """
+    if len(rows) == 1:
+        nbytes = max(rows[0].shape[1] * rows[0].itemsize, 1)
+        return max(_LEAST_AHEAD, min(_MOST_AHEAD, _AHEAD_BYTES // nbytes))
+    return _AHEAD
+
+
+@numba.njit(cache=True, nogil=True)
+def ask_for(rows, i):
+    """Ask for a row; of a long one for its beginning, the hardware finds the rest itself.
+
+    Parameters
+    ----------
+    rows : tuple of ndarray
+        See `hetengine_numpy.kernels.rows`.
+    i : int
+    """
     if len(rows) == 1:
         row = rows[0][i]
-        for k in range(row.size):
-            total += row[k] * w[k]
-            square += row[k] * row[k]
+        line = np.uint64(_LINE_BYTES // row.itemsize)
+        k, last = np.uint64(0), np.uint64(min(row.size, _FETCHED_BYTES // row.itemsize))
+        while k < last:
+            fetch(row, k)  # type: ignore[call-arg]
+            k += line
     else:
         first = np.uint64(rows[2][i])
-        for k in range(first, first + np.uint64(rows[3][i])):
-            total += rows[0][k] * w[rows[1][k]]
-            square += rows[0][k] * rows[0][k]
-    return total, square
+        last = first + np.uint64(rows[3][i])
+        while first < last:
+            fetch(rows[0], first)  # type: ignore[call-arg]
+            fetch(rows[1], first)  # type: ignore[call-arg]
+            first += np.uint64(_LINE_ELEMENTS)
 
 
 @numba.njit(cache=True, nogil=True)

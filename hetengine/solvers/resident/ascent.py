@@ -1,14 +1,17 @@
 """Linear support vector machines over the dual, on ever fewer examples.
 
 Epochs of dual ascent shrink the set of examples they visit until the gap they meet is small; then
-one pass measures all examples, certifies, and says which of them have to be visited again. Sparse
-examples are packed once few are left: rows of some hundred bytes here and there in memory cost more
-to fetch than to use.
+one pass measures all examples, certifies, and says which of them have to be visited again. A pass
+is put off as long as what is met is above the tolerance and visits have not yet cost about as much
+as it would: where examples were wrongly left out, that is all that is lost. Sparse examples are
+packed once few are left: rows of some hundred bytes here and there in memory cost more to fetch
+than to use.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,9 +27,31 @@ _HOLD = 2  # epochs over everything before the first shrinking
 _KEEP = 2.5  # mean changes of a margin within which an example may still move
 _FIRST_STAGE = 3e-4  # of the objective at 0: the first gap to reach
 _STAGE = 0.1  # of the gap: the next one
+_ALLOWANCE = 0.5  # of the examples: visits beyond such a gap, before a pass over all
 _SAFETY = 0.6  # of the tolerance: what is met while descending is an estimate
 _MOST_EPOCHS = 400
 _PACKED_SHARE = 0.25
+
+
+class _Limits(NamedTuple):
+    """When epochs on a set of examples end.
+
+    Attributes
+    ----------
+    target : float
+        Gap met, as a share of the dual value.
+    stage : float
+        Gap met from which on visits are counted.
+    allowance : float
+        Visits counted.
+    hold : int
+        Epochs before the first shrinking.
+    """
+
+    target: float
+    stage: float
+    allowance: float
+    hold: int
 
 
 class Ascent:
@@ -55,7 +80,7 @@ class Ascent:
         rows = self.rows
         dual = Dual.start(problem, rows, self._inverse, None)
         none = np.empty(0, np.int32)
-        yield from self._epochs(problem, rows.arrays, dual, none, (0.0, 0, 0))
+        yield from self._epochs(problem, rows.arrays, dual, none, _Limits(0.0, 0.0, 0.0, 0), 0, 0.0)
         coef, total = dual.w.astype(np.float64), np.zeros(rows.features + 4)
         yield rows.hinge_gap(rows.runs[:0], coef, dual.arrays, total)
         if not rows.dense:
@@ -93,31 +118,30 @@ class Ascent:
                     return Outcome(status, self.finish.rounds, certificate, alpha, w)
                 order = yield from self._pick(dual, certificate.gap, seen)
                 seen, goal, hold = certificate.gap, _STAGE * certificate.gap, 1
-            worth = seen if certificate is None else abs(certificate.objective)
             self.finish.rounds += 1
-            yield from self._ascend(
-                problem, dual, order, max(goal, _SAFETY * self.finish.stop.tol * worth), hold
-            )
+            limits = _Limits(_SAFETY * self.finish.stop.tol, goal, _ALLOWANCE * rows.examples, hold)
+            yield from self._ascend(problem, dual, order, limits)
             certificate = yield from self._measure(problem, dual)
 
     def _ascend(
-        self, problem: CoordinateProblem, dual: Dual, order: np.ndarray, goal: float, hold: int
+        self, problem: CoordinateProblem, dual: Dual, order: np.ndarray, limits: _Limits
     ) -> Process:
         """Run epochs on the listed examples and what shrinking leaves of them."""
-        rows = self.rows
+        rows, risen = self.rows, float(dual.b.sum(dtype=np.float64))
         enough = 0 if rows.dense else int(_PACKED_SHARE * rows.examples)
         if order.size > enough:
             control = yield from self._epochs(
-                problem, rows.arrays, dual, order, (goal, hold, enough)
+                problem, rows.arrays, dual, order, limits, enough, risen
             )
-            if control.met <= goal or enough == 0:
+            if control.reached(limits.target) or control.count > enough or enough == 0:
                 return
-            order = order[: control.count]
+            order, risen = order[: control.count], control.risen
+            limits = limits._replace(allowance=limits.allowance - control.spent)
         ids = order.astype(np.int64)
         packed = yield from rows.pack(ids)
         part = dual.part(ids)
         own = np.arange(ids.size, dtype=np.int32)
-        yield from self._epochs(problem, packed, part, own, (goal, 1, 0))
+        yield from self._epochs(problem, packed, part, own, limits._replace(hold=1), 0, risen)
         dual.take_in(ids, part)
 
     def _epochs(
@@ -126,17 +150,21 @@ class Ascent:
         arrays: tuple[np.ndarray, ...],
         dual: Dual,
         order: np.ndarray,
-        limits: tuple[float, int, int],
+        limits: _Limits,
+        enough: int,
+        risen: float,
     ) -> Process:
-        """Launch epochs until the gap met, or the number of examples, is small enough."""
-        rows, (goal, hold, enough) = self.rows, limits
+        """Launch epochs until the gap met, or the number of examples, is small enough.
+
+        ``risen`` is the sum of b, of all examples.
+        """
+        rows = self.rows
         plan = plan_epochs(rows, order.size)
-        risen = float(dual.b.sum(dtype=np.float64)) if plan.threads > 1 else 0.0
         control = Control(order.size, dual.sigma, risen)
         args = (order, self._tour, dual.arrays, dual.w, dual.replicas(plan.threads))
         args += (problem.smoothness, float(problem.intercept), plan.tile, plan.block)
         args += (int(self._rng.integers(1 << 62)),)
-        args += ((goal, float(_MOST_EPOCHS), float(hold), _KEEP, float(enough)),)
+        args += ((*limits[:3], float(_MOST_EPOCHS), float(limits.hold), _KEEP, float(enough)),)
         yield rows.ascend(arrays, args, order.size, control)
         dual.sigma = control.sigma
         return control

@@ -88,11 +88,11 @@ class Dual:
         return (self.label, self.weight, self.inverse, self.b, self.margin)
 
     def replicas(self, threads: int) -> np.ndarray:
-        """Return a copy of w for each thread, padded: none shares a cache line with another."""
+        """Return three copies of w for each thread, padded: none shares a cache line."""
         per_line = LINE_BYTES // self.w.itemsize
         width = -(-self.w.size // per_line) * per_line
-        copies = aligned_zeros((threads, width), self.w.dtype)
-        copies[:, : self.w.size] = self.w
+        copies = aligned_zeros((threads, 3, width), self.w.dtype)
+        copies[..., : self.w.size] = self.w
         return copies
 
     def part(self, ids: np.ndarray) -> Dual:

@@ -17,6 +17,7 @@ from hetengine.problems import Certificate, CoordinateProblem, certify
 from hetengine.solvers.resident.point import Point, primal_state
 
 _MEMORY = 5
+_STRIPE = 1 << 14  # elements at once, where a temporary of whole vectors would be too much
 
 
 class Extrapolation:
@@ -50,7 +51,9 @@ class Extrapolation:
         """
         alpha, w, u = primal_state(problem, root, point)
         best, source = (certify(problem, alpha, w, u), w, u), point
-        self._points.append(point)
+        # Of earlier points, their slopes and products are all that is needed.
+        nothing = np.empty(0)
+        self._points.append(replace(point, coef=nothing, scores=nothing))
         mixed = self._mixed()
         candidates = [] if self._best is None else [(self._best, self._bound)]
         if mixed is not None:
@@ -64,6 +67,7 @@ class Extrapolation:
             if found.gap < best[0].gap:
                 best, source = (found, theta, products), other
         if best[0].dual_bound > self._bound:
+            source = self._points[-1] if source is point else source
             self._best, self._bound = source, best[0].dual_bound
         return best
 
@@ -72,10 +76,9 @@ class Extrapolation:
         points = list(self._points)
         if len(points) < 3:
             return None
-        moves = np.array([after.slope - before.slope for before, after in pairwise(points)])
-        products = moves @ moves.T
+        products = _products_of_moves([each.slope for each in points])
         products[np.diag_indices_from(products)] += 1e-12 * max(float(np.trace(products)), 1e-300)
-        shares = np.linalg.solve(products, np.ones(len(moves)))
+        shares = np.linalg.solve(products, np.ones(len(products)))
         total = float(shares.sum())
         if not np.isfinite(shares).all() or total == 0.0:
             return None
@@ -83,11 +86,27 @@ class Extrapolation:
         last = points[1:]
         return replace(
             last[-1],
-            slope=np.sum([s * each.slope for s, each in zip(shares, last, strict=True)], axis=0),
-            gradient=np.sum(
-                [s * each.gradient for s, each in zip(shares, last, strict=True)], axis=0
-            ),
+            slope=_combined(shares, [each.slope for each in last]),
+            gradient=_combined(shares, [each.gradient for each in last]),
         )
+
+
+def _products_of_moves(slopes: list[np.ndarray]) -> np.ndarray:
+    """Return the products of the differences of successive slopes, with no difference in store."""
+    total = np.zeros((len(slopes) - 1, len(slopes) - 1))
+    for first in range(0, slopes[0].size, _STRIPE):
+        stripe = slice(first, first + _STRIPE)
+        moves = np.array([after[stripe] - before[stripe] for before, after in pairwise(slopes)])
+        total += moves @ moves.T
+    return total
+
+
+def _combined(shares: np.ndarray, vectors: list[np.ndarray]) -> np.ndarray:
+    """Return the sum of some vectors times their shares."""
+    total = shares[0] * vectors[0]
+    for share, each in zip(shares[1:], vectors[1:], strict=True):
+        total += share * each
+    return total
 
 
 def dual_bound(problem: CoordinateProblem, w: np.ndarray, gradient: np.ndarray) -> float:

@@ -28,15 +28,13 @@ class Model:
         Square roots of the weights, scaled so that the sample stands for all examples.
     means : ndarray of float64, shape (d + 1,), or None
         ``X^T c`` of the sample where the constant is profiled out, the sum of weights last.
-    room : int
-        Features that it has room for from the start; it makes more by copying what it has.
 
     Attributes
     ----------
     features : ndarray of int64, shape (k,)
         Those it knows, in the order they came.
-    gram : ndarray of float64, shape (k, k)
-        Its Hessian.
+    gram : ndarray of float64, shape (m, m), m >= k
+        Its first k rows and columns are the Hessian; the others are room to grow.
     """
 
     def __init__(
@@ -45,10 +43,10 @@ class Model:
         runs: np.ndarray,
         root: np.ndarray,
         means: np.ndarray | None,
-        room: int = 0,
     ) -> None:
         self._rows, self._runs, self._root, self._means = rows, runs, root, means
-        self._panel = np.zeros((runs.size * RUN, room), rows.real)
+        self._panels: list[np.ndarray] = []
+        self._least = np.zeros(rows.features)
         self.features = np.empty(0, np.int64)
         self.gram = np.empty((0, 0))
 
@@ -56,40 +54,55 @@ class Model:
         """Take in features it does not know."""
         rows, old = self._rows, self.features.size
         size = old + features.size
-        shape = (self._panel.shape[0], features.size)
+        shape = (self._runs.size * RUN, features.size)
         fresh = yield rows.run(
             "extend",
-            lambda: self._extended(old, size),
-            shape[0] * size if size > self._panel.shape[1] else 0,
+            lambda: np.zeros(shape, rows.real),
+            shape[0] * features.size,
             "model",
-            nominal=np.broadcast_to(np.zeros((), self._panel.dtype), shape),
+            nominal=np.broadcast_to(np.zeros((), rows.real), shape),
         )
         yield rows.gather(self._runs, self._root, features, fresh)
+        # Side by side in one array they would have to be copied whenever features come.
+        self._panels.append(fresh)
+        self._make_room(size)
+        first, beside = 0, self.gram[:, old:size]
+        for panel in self._panels:
+            last = first + panel.shape[1]
+            yield rows.gram(panel, fresh, beside[first:last])
+            first = last
         self.features = np.concatenate([self.features, features])
-        block = np.zeros((size, features.size))
-        # One product, however often the model has grown.
-        yield rows.gram(self._known(size), fresh, block)
-        block -= self._centre(self.features, features)
-        gram = np.zeros((size, size))
-        gram[:old, :old] = self.gram
-        gram[:, old:], gram[old:, :old] = block, block[:old].T
-        self.gram = gram
+        if self._means is not None:
+            means = self._means
+            beside[:size] -= np.outer(means[self.features], means[features]) / means[-1]
+        yield rows.mirror(self.gram, old, size)
+        self._raise_diagonal()
 
-    def _known(self, size: int) -> np.ndarray:
-        """Return the panel of the first features; nothing is in it where numerics are skipped."""
-        if size <= self._panel.shape[1]:
-            return self._panel[:, :size]
-        return np.broadcast_to(np.zeros((), self._panel.dtype), (self._panel.shape[0], size))
+    def stiffen(self, least: np.ndarray) -> None:
+        """Raise what is on the diagonal of the Hessian to these values at least.
 
-    def _extended(self, old: int, size: int) -> np.ndarray:
-        """Return columns for features yet to come, beside those of the ``old`` known ones."""
-        if size > self._panel.shape[1]:
-            wider = np.zeros((self._panel.shape[0], max(size, 2 * old)), self._panel.dtype)
-            wider[:, :old] = self._panel[:, :old]
-            self._panel = wider
-        return self._panel[:, old:size]
+        Parameters
+        ----------
+        least : ndarray of float64, shape (d,)
+            By feature: of one that the examples do not show, what it is on all.
+        """
+        self._least = least
+        self._raise_diagonal()
 
-    def learn(self, step: np.ndarray, change: np.ndarray, size: float) -> None:
+    def _raise_diagonal(self) -> None:
+        diagonal = np.einsum("ii->i", self.gram)[: self.features.size]
+        np.maximum(diagonal, self._least[self.features], out=diagonal)
+
+    def _make_room(self, size: int) -> None:
+        """Have the Hessian where twice as many features have room, if these have not."""
+        old = self.features.size
+        if size > self.gram.shape[0]:
+            room = max(size, 2 * old)
+            gram = np.zeros((room, room))
+            gram[:old, :old] = self.gram[:old, :old]
+            self.gram = gram
+
+    def learn(self, step: np.ndarray, change: np.ndarray, size: float) -> Process:
         """Make the Hessian map a step to the change of the gradient that it brought.
 
         Parameters
@@ -104,11 +117,18 @@ class Model:
         product = float(step @ change)
         if product <= _LEAST_COSINE * float(np.linalg.norm(step) * np.linalg.norm(change)):
             return
-        guess = self.gram @ step
-        self.gram += np.outer(change, change) / product
-        self.gram -= np.outer(guess, guess) / float(step @ guess)
+        yield self._rows.learn(self.gram, step, change, product)
 
-    def _centre(self, left: np.ndarray, right: np.ndarray) -> np.ndarray | float:
-        if self._means is None:
-            return 0.0
-        return np.outer(self._means[left], self._means[right]) / self._means[-1]
+
+def build_model(rows: Rows) -> Process:
+    """Launch its kernels on nothing, so that they are compiled.
+
+    Parameters
+    ----------
+    rows : Rows
+    """
+    part = np.zeros((1, 2), rows.real)[:, :1]
+    yield rows.gather(rows.runs[:0], np.empty(0), np.zeros(1, np.int64), part)
+    gram, one = np.ones((1, 1)), np.ones(1)
+    yield rows.mirror(gram, 1, 1)
+    yield rows.learn(gram, one, one, 1.0)

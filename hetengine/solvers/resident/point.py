@@ -53,8 +53,8 @@ class Point:
         incline, bend = float(self.gradient @ step), float(step @ change)
         return Point(
             self.coef + share * step,
-            self.scores + share * (other.scores - self.scores),
-            self.slope + share * (other.slope - self.slope),
+            _between(self.scores, other.scores, share),
+            _between(self.slope, other.slope, share),
             self.loss + share * incline + 0.5 * share * share * bend,
             self.gradient + share * change,
             self.shift + share * (other.shift - self.shift),
@@ -81,6 +81,13 @@ class Point:
             gradient=gradient,
             shift=shift,
         )
+
+
+def _between(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
+    change = end - start
+    change *= share
+    change += start
+    return change
 
 
 def evaluate_parts(rows: Rows, part: np.ndarray, coef: np.ndarray) -> Process:

@@ -25,6 +25,8 @@ _SMALL_ENTRIES = 1 << 20
 KERNELS = (
     *("rows_slopes", "rows_moments", "rows_hinge_gap", "rows_gather"),
     *("rows_ascent", "rows_several", "gram", "gram_descent"),
+    *("gram_mirror", "gram_learn"),
+    *("rows_count", "rows_transpose", "rows_products", "rows_descent"),
 )
 
 
@@ -88,7 +90,7 @@ class Rows:
     @property
     def small(self) -> bool:
         """Whether a pass takes no longer than a few launches."""
-        # Zeros count: models of sparse data are dense.
+        # Zeros count: vectors of both lengths are gone through beside the entries.
         return self.examples * self.features <= _SMALL_ENTRIES
 
     @property
@@ -162,18 +164,121 @@ class Rows:
         self, runs: np.ndarray, root: np.ndarray, features: np.ndarray, out: np.ndarray
     ) -> Event:
         """Copy features of the examples in the runs, scaled by ``root``, into a panel."""
-        place = np.full(self.features + 1, -1, np.int32)
-        place[features] = np.arange(features.size)
-        args = (self._arrays, runs, RUN, root, features, place, out)
+        args = (self._arrays, runs, RUN, root, features, self._place(features), out)
         amount = self._share(runs) * self.matrix.nnz * self.element_bytes
         work = Work(0.0, amount, float(out.nbytes), runs.size * RUN, self.variant)
         return self._launch(self._kernels["rows_gather"], args, work, "model")
+
+    def count(
+        self, runs: np.ndarray, root: np.ndarray, features: np.ndarray, counts: np.ndarray
+    ) -> Event:
+        """Count entries of features, of examples where ``root`` is not 0.
+
+        ``counts``, a row for each of some even stretches of the runs, grows.
+        """
+        args = (self._arrays, runs, RUN, root, self._place(features), counts)
+        return self._scan("rows_count", args, runs, 4, 8.0 * counts.size)
+
+    def transpose(
+        self,
+        runs: np.ndarray,
+        root: np.ndarray,
+        features: np.ndarray,
+        ends: np.ndarray,
+        values: np.ndarray,
+        examples: np.ndarray,
+    ) -> Event:
+        """Write entries by feature, scaled by ``root``; ``ends`` has a row for each stretch."""
+        args = (self._arrays, runs, RUN, root, self._place(features), ends, values, examples)
+        written = float(values.nbytes + examples.nbytes)
+        return self._scan("rows_transpose", args, runs, self.element_bytes, written)
+
+    def products(
+        self,
+        runs: np.ndarray,
+        root: np.ndarray,
+        features: np.ndarray,
+        entries: int,
+        out: np.ndarray,
+    ) -> Event:
+        """Add products of the last features with all of them, which have so many entries.
+
+        See the kernel for what of ``out``, shape (last, all), is made.
+        """
+        old = out.shape[1] - out.shape[0]
+        args = (self._arrays, runs, RUN, root, self._place(features), old, out)
+        # Entries of a row meet each other: as many as if rows had equally many.
+        share = out.shape[0] / max(out.shape[1], 1)
+        flops = 2.0 * share * entries * entries / max(runs.size * RUN, 1)
+        return self._scan("rows_products", args, runs, self.element_bytes, out.nbytes, flops)
+
+    def descend_columns(
+        self,
+        columns: tuple[np.ndarray, np.ndarray, np.ndarray],
+        visited: np.ndarray,
+        mean: tuple[np.ndarray, float],
+        penalties: tuple[float, float],
+        beta: np.ndarray,
+        u: np.ndarray,
+        z: np.ndarray,
+        tolerance: float,
+        most: int,
+    ) -> Event:
+        """Do what `descend` does on columns of entries; yields the entries read or changed.
+
+        ``z`` is what steps have changed since ``u`` was measured, see the kernel.
+        """
+        args = (*columns, visited, *mean, *penalties, beta, u, z, tolerance, most)
+
+        def amount(result: float | None) -> Work:
+            touched = columns[0].size if result is None else result  # None: numerics are skipped
+            read = touched * (self.element_bytes + 8.0)
+            return Work(2.0 * touched, read, 4.0 * touched, visited.size, self.variant)
+
+        nominal = amount(None)
+        return self._launch(self._kernels["rows_descent"], args, nominal, "solve", amount)
+
+    def _place(self, features: np.ndarray) -> np.ndarray:
+        """Return the positions of features among these, -1 for all others."""
+        place = np.full(self.features + 1, -1, np.int32)
+        place[features] = np.arange(features.size)
+        return place
+
+    def _scan(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        runs: np.ndarray,
+        element_bytes: int,
+        written: float,
+        flops: float = 0.0,
+    ) -> Event:
+        """Launch a pass that looks for some features among the entries."""
+        examples = runs.size * RUN
+        read = self._share(runs) * self.matrix.nnz * element_bytes + 20.0 * examples
+        work = Work(flops, read, written, examples, self.variant)
+        return self._launch(self._kernels[name], args, work, "model")
 
     def gram(self, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> Event:
         """Add ``left^T right`` to ``out``."""
         flops = 2.0 * left.shape[0] * out.size
         work = Work(flops, float(left.nbytes + right.nbytes), float(out.nbytes), out.size, "gemm")
         return self._launch(self._kernels["gram"], (left, right, out), work, "model")
+
+    def mirror(self, gram: np.ndarray, old: int, size: int) -> Event:
+        """Copy what is above the diagonal below it, in rows ``[old, size)``."""
+        nbytes = 8.0 * size * (size - old)
+        work = Work(0.0, nbytes, nbytes, size - old, "float64")
+        return self._launch(self._kernels["gram_mirror"], (gram, old, size), work, "model")
+
+    def learn(
+        self, gram: np.ndarray, step: np.ndarray, change: np.ndarray, product: float
+    ) -> Event:
+        """Correct a Hessian so that it maps a step to a change (BFGS); their product is given."""
+        cells = float(step.size) ** 2
+        work = Work(6.0 * cells, 16.0 * cells, 8.0 * cells, step.size, "float64")
+        args = (gram, step, change, product)
+        return self._launch(self._kernels["gram_learn"], args, work, "model")
 
     def descend(
         self,
@@ -184,9 +289,12 @@ class Rows:
         tolerance: float,
         most: int,
     ) -> Event:
-        """Minimise a quadratic model with an l1 penalty; yields the epochs done."""
+        """Minimise a quadratic model with an l1 penalty; yields the epochs done.
+
+        The first rows and columns of ``gram`` count, as many as there are coefficients.
+        """
         args = (gram, *penalties, beta, u, tolerance, most)
-        amount = float(gram.size)
+        amount = float(beta.size) ** 2
         work = Work(2.0 * amount, 8.0 * amount, 8.0 * u.size, u.size, "float64")
         return self._launch(self._kernels["gram_descent"], args, work, "solve")
 
@@ -265,12 +373,24 @@ class Rows:
         late = LateWork(replace(once, variant=self.variant), total)
         return self.host.launch(kernel, (), late, category=category)
 
-    def _launch(self, kernel: Kernel, args: tuple[Any, ...], work: Work, category: str) -> Event:
-        """Launch, or within a launch of several, run at once; yields the same either way."""
+    def _launch(
+        self,
+        kernel: Kernel,
+        args: tuple[Any, ...],
+        work: Work,
+        category: str,
+        of: Callable[[Any], Work] | None = None,
+    ) -> Event:
+        """Launch, or within a launch of several, run at once; yields the same either way.
+
+        ``of`` says from the result what there was to do, where ``work`` is a guess.
+        """
         if self._works is None:
-            return self.host.launch(kernel, args, work, category=category)
-        self._works.append(work)
-        return kernel(*args)
+            late = work if of is None else LateWork(work, of)
+            return self.host.launch(kernel, args, late, category=category)
+        result = kernel(*args)
+        self._works.append(work if of is None else of(result))
+        return result
 
     def _share(self, runs: np.ndarray) -> float:
         return runs.size / self.runs.size

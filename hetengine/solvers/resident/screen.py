@@ -62,9 +62,10 @@ class Screen:
             return
         reach = None
         if not self.exact:
-            reach = _ROUNDING * np.sqrt(self._norms * float(w @ w))
+            reach = np.sqrt(self._norms * float(w @ w))
+            reach *= _ROUNDING
             gap = certificate.gap + _ROUNDING * abs(certificate.objective)
             certificate = replace(certificate, gap=gap)
-        nothing = np.zeros(u.size)
+        nothing = np.broadcast_to(0.0, u.size)
         settled, _ = safe_to_drop(self._problem, certificate, nothing, u, self._norms, reach)
         self.possible &= ~settled[: self.possible.size]

@@ -50,6 +50,7 @@ class Resident:
         monitor: Monitor,
     ) -> None:
         self.problem = problem
+        machine.clock.help()
         self.rows = Rows(machine.host, problem)
         self.finish = Finish(machine.clock, stop, monitor, problem.count)
         self.method = self._method(seed)

@@ -22,7 +22,7 @@ from hetengine.solvers.resident.ahead import Ahead
 from hetengine.solvers.resident.continuation import Continuation
 from hetengine.solvers.resident.extrapolation import Extrapolation
 from hetengine.solvers.resident.finish import Finish
-from hetengine.solvers.resident.model import Model
+from hetengine.solvers.resident.model import Model, build_model
 from hetengine.solvers.resident.point import (
     Point,
     build_passes,
@@ -32,6 +32,7 @@ from hetengine.solvers.resident.point import (
 )
 from hetengine.solvers.resident.rows import RUN, Rows
 from hetengine.solvers.resident.screen import Screen
+from hetengine.solvers.resident.sparse_model import SparseModel, build_sparse
 from hetengine.solvers.worker import Process
 
 _SAMPLE_ROWS = 4096
@@ -45,7 +46,9 @@ _SAMPLE_SLACK = 1.05
 _NEAR = 0.9  # of the penalty: features this close to entering come along
 _LEAST_DECREASE = 1e-15
 _DRIFT = 1e-6  # relative gap below which scores carried along in float32 steps show it
-_SLOW = 6  # rounds after which it is taken to be in the way
+_SLOW = 6  # rounds after which it is taken to be in the way, twice as many of a coarse tolerance
+_COARSE = 1e-5
+_RARE = 2.0  # times its square norm on the sample that a feature has on all rows
 _PANEL_SHARE = 0.2  # of the bytes of the data that an exact model may take
 _EASY, _TIGHTER = 3, 1e-2  # rounds after which the model's minimum is sought harder, and how much
 _TIGHT = 0.1  # the same where the model is exact: then a pass costs more than epochs do
@@ -75,11 +78,12 @@ class WorkingSet:
         self._scale = 1.0
         self._means: dict[int, np.ndarray] = {}
         self._norms = np.empty(0)
+        self._rare = np.zeros(rows.features)
         self._squares: np.ndarray | None = None
-        self._model: Model | None = None
+        self._model: Model | SparseModel | None = None
         self.ahead = Ahead(rows)
         self._known = Continuation(quadratic=True)
-        self._most = _MOST
+        self._most = _MOST if rows.dense else rows.features
         self._sampled = self._sample, self._scale
 
     def build(self, problem: CoordinateProblem) -> Process:
@@ -87,8 +91,7 @@ class WorkingSet:
         yield from build_passes(self.rows)
         nothing = np.empty(0)
         yield self.rows.descend(np.empty((0, 0)), (1.0, 1.0), nothing, nothing.copy(), 0.0, 1)
-        part = np.zeros((1, 2), self.rows.real)[:, :1]
-        yield self.rows.gather(self.rows.runs[:0], nothing, np.zeros(1, np.int64), part)
+        yield from (build_model if self.rows.dense else build_sparse)(self.rows)
         yield from self.ahead.build()
 
     def solve(
@@ -114,8 +117,10 @@ class WorkingSet:
         coef = np.zeros(features + 1) if start is None else coefficients(*start, features)
         if start is None and self._sample.size < self.rows.runs.size:
             coef = yield from self._on_sample(problem, coef)
-        elif start is not None:
+        elif start is not None and self.rows.dense:
             yield from self._refit(np.flatnonzero(coef[:-1]))
+        if not (self.rows.dense or self._exact):
+            yield from self._widen(np.flatnonzero(coef[:-1]))
         begun = self._known.begin(problem, start)
         stored = self.ahead.take(problem.lam)
         if stored is not None:
@@ -143,10 +148,22 @@ class WorkingSet:
             assert self._model is not None
             yield from self._model.grow(support)
 
+    def _widen(self, support: np.ndarray) -> Process:
+        """Have the model of all rows in place of that of the sample."""
+        self._sample, self._scale = self.rows.runs, 1.0
+        self._reset()
+        if support.size:
+            assert self._model is not None
+            yield from self._model.grow(support)
+
     def _measure(self) -> Process:
-        """Measure norms on the sample, and the features' means where a constant is fitted."""
+        """Measure norms on the sample, and the features' means where a constant is fitted.
+
+        Features of sparse rows are measured on all of them: many have no entry in the sample.
+        """
         rows = self.rows
-        for runs in (self._sample, rows.runs) if self._profiled else (self._sample,):
+        both = self._profiled or not rows.dense
+        for runs in (self._sample, rows.runs) if both else (self._sample,):
             if runs.size in self._means:
                 continue
             sums = np.zeros((rows.features + 1, 4))
@@ -155,19 +172,33 @@ class WorkingSet:
             scale = float(rows.weight.sum() / mass) if mass > 0 else 1.0
             if runs.size == rows.runs.size:
                 self._squares = _LARGER * rows.examples * sums[:-1, 2]
-            self._means[runs.size] = scale * sums[:, 1]
+            self._means[runs.size] = scale * sums[:, 1] if self._profiled else np.empty(0)
             if runs is self._sample:
                 self._scale = scale
+            if runs is self._sample or not rows.dense:
                 self._norms = np.sqrt(np.maximum(scale * sums[:-1, 2], 0.0))
         self._sampled = self._sample, self._scale
         self._reset()
 
+    def _measure_rare(self) -> Process:
+        """Measure norms on all rows, because a feature in demand has no entry in the sample."""
+        sums = np.zeros((self.rows.features + 1, 4))
+        yield self.rows.moments(self.rows.runs, self.rows.weight, sums)
+        squares = sums[:-1, 2]
+        self._rare = np.where(squares > _RARE * self._norms**2, squares, 0.0)
+        self._norms = np.sqrt(squares)
+        assert isinstance(self._model, Model)
+        self._model.stiffen(self._rare)
+
     def _reset(self) -> None:
         root = np.sqrt(self._scale * self.rows.weight)
         means = self._means[self._sample.size] if self._profiled else None
-        # On large data memory is bounded, and copying would take twice as much.
-        room = self._most if self._exact and self._most < _MOST else 0
-        self._model = Model(self.rows, self._sample, root, means, room)
+        if not self.rows.dense:
+            self._model = SparseModel(self.rows, self._sample, root, means)
+            return
+        self._model = Model(self.rows, self._sample, root, means)
+        if not self._exact:
+            self._model.stiffen(self._rare)
 
     @property
     def _exact(self) -> bool:
@@ -206,11 +237,12 @@ class WorkingSet:
     def _on_all(self, problem: CoordinateProblem, coef: np.ndarray, begun: Point | None) -> Process:
         dual, exact = Extrapolation(), self.rows.real == np.float64
         screen = Screen(problem, self._squares, exact)
+        slow = 2 * _SLOW if self.finish.stop.tol > _COARSE else _SLOW
         state = self._begun(problem, coef, begun, dual, screen)
         point, certificate, theta = yield from self._together(state, self._unknown(problem, coef))
         status = "diverged" if math.isinf(point.loss) else None
         while True:
-            drifts = certificate.relative_gap <= _DRIFT or self.finish.rounds == _SLOW
+            drifts = certificate.relative_gap <= _DRIFT or self.finish.rounds == slow
             if drifts and not exact and status is None:
                 if certificate.relative_gap <= _DRIFT < self.finish.stop.tol:
                     certificate = _raised(certificate)
@@ -256,6 +288,10 @@ class WorkingSet:
         foresees = self._exact and self.finish.rounds == 1 and not (exact and narrow)
         later = self.ahead.next() if foresees else []
         lowest = at_strength(problem, later[-1]) if later else problem
+        if not self._exact and np.any(
+            (self._norms == 0) & (np.abs(point.gradient[:-1]) > problem.l1)
+        ):
+            yield from self._measure_rare()
         yield from self._enlarge(lowest, point, None if later else screen.possible)
         tol = self.finish.stop.tol * (_TIGHT if self._exact else 1.0)
         if self.finish.rounds > _EASY:
@@ -309,18 +345,19 @@ class WorkingSet:
     ) -> np.ndarray:
         """Return features outside the model that are nearest to entering."""
         assert self._model is not None
-        slope = np.abs(point.gradient[:-1])
+        distance = np.abs(point.gradient[:-1])
         outside = self._norms > 0 if possible is None else (self._norms > 0) & possible
         outside[self._model.features] = False
-        ids = np.flatnonzero(outside)
-        distance = (problem.l1 - slope[ids]) / self._norms[ids]
         support = int(np.count_nonzero(point.coef[:-1]))
-        near = int(np.count_nonzero(slope[ids] > _NEAR * problem.l1))
+        near = int(np.count_nonzero((distance > _NEAR * problem.l1) & outside))
         count = min(near, max(_FIRST, support)) if self._model.features.size else _FIRST
-        count = min(count, ids.size, self._most)
-        if 0 < count < ids.size:
-            ids = ids[np.argpartition(distance, count - 1)[:count]]
-        return np.sort(ids[:count])
+        count = min(count, int(np.count_nonzero(outside)), self._most)
+        if count == 0:
+            return np.arange(0)
+        np.subtract(problem.l1, distance, out=distance)
+        np.divide(distance, self._norms, out=distance, where=outside)
+        distance[~outside] = np.inf
+        return np.sort(np.argpartition(distance, count - 1)[:count])
 
     def _improve(
         self,
@@ -343,9 +380,11 @@ class WorkingSet:
             fresh = yield from self._at(runs, coef, None if exact else point, exact)
         if math.isnan(fresh.loss):
             return fresh
-        if not self._exact:  # otherwise rounding is all there is to learn
+        # Where the model is exact, rounding is all there is to learn.
+        if isinstance(model, Model) and not self._exact:
             change = (fresh.gradient - point.gradient)[model.features]
-            model.learn((fresh.coef - point.coef)[model.features], change, problem.l1)
+            step = (fresh.coef - point.coef)[model.features]
+            yield from model.learn(step, change, problem.l1)
         share = _best_share(problem, point, fresh)
         return fresh if share == 1.0 else point.towards(fresh, share)
 
@@ -363,8 +402,13 @@ class WorkingSet:
         beta, u = point.coef[ids], point.gradient[ids]
         coef = point.coef.copy()
         inside = None if possible is None else possible[ids]
+        if isinstance(model, SparseModel) and not model.multiplied:
+            yield from model.descend((problem.l1, problem.l2), beta, u, enough, inside)
+            coef[ids] = beta
+            return coef
         if inside is not None and np.count_nonzero(inside) < _WORTH * ids.size:
             coef[ids[~inside]] = 0.0
+            gram = gram[: ids.size, : ids.size]
             u = (u - gram[:, ~inside] @ beta[~inside])[inside]
             gram = np.ascontiguousarray(gram[np.ix_(inside, inside)])
             ids, beta = ids[inside], beta[inside]
@@ -388,7 +432,8 @@ class WorkingSet:
         for lam in later:
             last = coefs[-1]
             gradient = point.gradient.copy()
-            gradient[ids] += model.gram @ (last - point.coef)[ids]
+            hessian = model.gram[: ids.size, : ids.size]
+            gradient[ids] += hessian @ (last - point.coef)[ids]
             there = replace(point, coef=last, gradient=gradient)
             coefs.append((yield from self._descend(at_strength(problem, lam), there, enough)))
         points = yield from self.ahead.measure(point, coefs)

@@ -17,7 +17,8 @@ def test_replicas_copy_w_and_share_no_cache_line(dtype: type, size: int) -> None
     replicas = Dual(none, none, none, none, none, w).replicas(3)
     assert replicas.dtype == w.dtype
     assert replicas.flags.c_contiguous
-    for replica in replicas:
+    assert replicas.shape[:2] == (3, 3)  # every thread has three
+    for replica in replicas.reshape(9, -1):
         assert replica.ctypes.data % LINE_BYTES == 0
         assert (replica[:size] == w).all()
         replica[:] = -1

@@ -96,3 +96,21 @@ def test_equal_examples_do_not_make_threads_overshoot() -> None:
     X, y = make_data("svm", rows=50)
     X, y = np.repeat(X[:2], 2000, axis=0), np.repeat(y[:2], 2000)
     assert solve(build("svm", (X, y), lam=1e-3), threads=2).outcome.status == "converged"
+
+
+@pytest.mark.parametrize("name", ["lasso", "elastic_net"])
+@pytest.mark.parametrize("intercept", [False, True], ids=["plain", "intercept"])
+def test_features_that_no_sampled_example_has_are_not_missed(
+    name: str, intercept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hetengine.solvers.resident.working_set._WHOLE_ENTRIES", 0)
+    monkeypatch.setattr("hetengine.solvers.resident.working_set._SAMPLE_ROWS", 128)
+    X, y = make_data(name, rows=3000)
+    X[:, 5] = 0.0
+    X[70:75, 5] = 30.0
+    y[70:75] += 100.0
+    problem = build(name, (X, y), lam=0.05, intercept=intercept)
+    outcome = solve(problem).outcome
+    assert outcome.status == "converged"
+    assert outcome.alpha[5] > 1.0
+    assert true_certificate(problem, outcome).relative_gap <= 1e-7

@@ -93,9 +93,9 @@ def test_steps_that_leave_out_what_is_ruled_out_reach_the_same_optimum(
     sizes: list[int] = []
     descend = Rows.descend
 
-    def watched(self, gram, *rest):
-        sizes.append(gram.shape[0])
-        return descend(self, gram, *rest)
+    def watched(self, gram, penalties, beta, *rest):
+        sizes.append(beta.size)
+        return descend(self, gram, penalties, beta, *rest)
 
     monkeypatch.setattr(Rows, "descend", watched)
     monkeypatch.setattr(working_set, "_WORTH", 1.0)  # for any feature left out

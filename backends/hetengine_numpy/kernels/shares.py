@@ -1,0 +1,76 @@
+"""What each thread of a team does of a pass: its share of the runs, into sums of its own.
+
+Every kernel takes ``(gate, part, parts)`` first, see `hetengine_numpy.team`, and where it sums,
+``values`` (parts,) and ``sums``, an array for each part; then the arguments of the kernel it is
+named after, without first and last run and without the sum.
+"""
+
+from __future__ import annotations
+
+import numba
+
+from hetengine_numpy.kernels import panel, passes, several
+from hetengine_numpy.kernels.barrier import open_gate
+
+_slopes, _moments, _hinge_gap = passes.slopes, passes.moments, passes.hinge_gap
+_gather, _slopes_of_several = panel.gather, several.slopes_of_several
+
+
+@numba.njit(cache=True, nogil=True)
+def _share(runs, part, parts):
+    """Return the first run of a part, and the one after its last."""
+    return runs.size * part // parts, runs.size * (part + 1) // parts
+
+
+@numba.njit(cache=True, nogil=True)
+def slopes(
+    gate, part, parts, values, sums, rows, runs, length, step, base, target, weight, kind, partial,
+    scores, slope,
+):  # fmt: skip
+    """Do a share of `hetengine_numpy.kernels.passes.slopes`."""
+    open_gate(gate, part)
+    first, last = _share(runs, part, parts)
+    values[part] = _slopes(
+        rows, runs, length, first, last, step, base, target, weight, kind, partial, scores, slope,
+        sums[part],
+    )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)
+def moments(gate, part, parts, values, sums, rows, runs, length, slope, weight):
+    """Do a share of `hetengine_numpy.kernels.passes.moments`."""
+    open_gate(gate, part)
+    first, last = _share(runs, part, parts)
+    _moments(rows, runs, length, first, last, slope, weight, sums[part])
+
+
+@numba.njit(cache=True, nogil=True)
+def hinge_gap(
+    gate, part, parts, values, sums, rows, runs, length, coef, b, label, weight, repair, margin
+):
+    """Do a share of `hetengine_numpy.kernels.passes.hinge_gap`."""
+    open_gate(gate, part)
+    first, last = _share(runs, part, parts)
+    _hinge_gap(rows, runs, length, first, last, coef, b, label, weight, repair, margin, sums[part])
+
+
+@numba.njit(cache=True, nogil=True)
+def gather(gate, part, parts, rows, runs, length, root, features, place, out):
+    """Do a share of `hetengine_numpy.kernels.panel.gather`."""
+    open_gate(gate, part)
+    first, last = _share(runs, part, parts)
+    _gather(rows, runs, length, first, last, root, features, place, out)
+
+
+@numba.njit(cache=True, nogil=True)
+def slopes_of_several(
+    gate, part, parts, values, sums, rows, runs, length, steps, base, target, weight, kind, partial,
+    scores, slope,
+):  # fmt: skip
+    """Do a share of `hetengine_numpy.kernels.several.slopes_of_several`."""
+    open_gate(gate, part)
+    first, last = _share(runs, part, parts)
+    _slopes_of_several(
+        rows, runs, length, first, last, steps, base, target, weight, kind, partial, scores, slope,
+        sums[part],
+    )  # fmt: skip
