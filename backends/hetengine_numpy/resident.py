@@ -25,21 +25,18 @@ _LITTLE_GRAM = 1 << 18  # as few numbers, in a matrix that is read once or twice
 _LONG = 2  # examples per thread and row of the matrix, from which they are what is split
 
 
-def _summed(kernel: Implementation, share: Implementation, team: Team) -> Implementation:
+def _summed(share: Implementation, team: Team) -> Implementation:
     """Split the runs; the last argument is a sum, of which every thread makes its own part."""
-    alone = _whole(kernel)
 
     def run(rows: Any, runs: np.ndarray, length: int, *args: Any) -> float:
-        if team.threads == 1 or (runs.size and _little(rows, runs, length)):
-            return alone(rows, runs, length, *args)
-        total = args[-1]
+        *most, total = args
+        if team.threads == 1 or _little(rows, runs, length):
+            value = np.zeros(1)
+            team.alone(share, value, total[None], rows, runs, length, *most)
+            return float(value[0])
         sums = np.zeros((team.threads, *total.shape), total.dtype)
         values = np.zeros(team.threads)
-        shared = (values, sums, rows, runs, length, *args[:-1])
-        if not runs.size:  # builds both
-            team.alone(share, *shared)
-            return alone(rows, runs, length, *args)
-        team.run(share, *shared)
+        team.run(share, values, sums, rows, runs, length, *most)
         for each in sums:
             total += each
         return float(values.sum())
@@ -47,17 +44,11 @@ def _summed(kernel: Implementation, share: Implementation, team: Team) -> Implem
     return run
 
 
-def _split(kernel: Implementation, share: Implementation, team: Team) -> Implementation:
+def _split(share: Implementation, team: Team) -> Implementation:
     """Split the runs; every thread writes what belongs to its own examples."""
-    alone = _whole(kernel)
 
     def run(rows: Any, runs: np.ndarray, length: int, *args: Any) -> None:
-        if not runs.size:  # builds both
-            team.alone(share, rows, runs, length, *args)
-        if team.threads == 1 or _little(rows, runs, length):
-            alone(rows, runs, length, *args)
-        else:
-            team.run(share, rows, runs, length, *args)
+        (team.alone if _little(rows, runs, length) else team.run)(share, rows, runs, length, *args)
 
     return run
 
@@ -66,16 +57,6 @@ def _little(rows: Any, runs: np.ndarray, length: int) -> bool:
     """Whether it takes longer to share some runs out than to do them."""
     entries = rows[0].size if len(rows) > 1 else runs.size * length * rows[0].shape[1]
     return entries <= _LITTLE
-
-
-def _whole(kernel: Implementation) -> Implementation:
-    """Do all runs on the calling thread."""
-
-    def run(rows: Any, runs: np.ndarray, length: int, *args: Any) -> float:
-        value = kernel(rows, runs, length, 0, runs.size, *args)
-        return 0.0 if value is None else float(value)
-
-    return run
 
 
 def _stretched(kernel: Implementation, team: Team) -> Implementation:
@@ -248,17 +229,17 @@ def implementations(threads: int = 1) -> Mapping[str, Implementation]:
     threads : int
         Threads to use at most; small launches use fewer.
     """
-    from hetengine_numpy.kernels import ascent, entries, hessian, panel, passes, several, shares
+    from hetengine_numpy.kernels import ascent, entries, hessian, panel, shares
 
     team = Team(threads, bound=True)
     return {
-        "rows_slopes": _summed(passes.slopes, shares.slopes, team),
-        "rows_moments": _summed(passes.moments, shares.moments, team),
-        "rows_hinge_gap": _summed(passes.hinge_gap, shares.hinge_gap, team),
-        "rows_gather": _split(panel.gather, shares.gather, team),
+        "rows_slopes": _summed(shares.slopes, team),
+        "rows_moments": _summed(shares.moments, team),
+        "rows_hinge_gap": _summed(shares.hinge_gap, team),
+        "rows_gather": _split(shares.gather, team),
         "rows_ascent": _ascent(ascent.ascend, team),
         "gram": _gram(team),
-        "rows_several": _summed(several.slopes_of_several, shares.slopes_of_several, team),
+        "rows_several": _summed(shares.slopes_of_several, team),
         "gram_descent": panel.descend,
         "gram_mirror": _mirror(hessian.mirror, team),
         "gram_learn": _learn(hessian.image, hessian.correct, team),

@@ -53,10 +53,11 @@ class _Orders:
             self.order = order
             self.count += 1
             asleep = [part for part in range(1, self.threads) if self.asleep[part]]
+            cores = self.cores  # those who have waited in vain may let go of them from here on
         for part in asleep:
             self.wake[part].release()
-        if order is not None and self.every is not None and current_core() in self.cores[1:]:
-            bind(self.cores[:1])  # moves the caller
+        if order is not None and self.every is not None and current_core() in cores[1:]:
+            bind(cores[:1])  # moves the caller
             bind(self.every)
 
     def sleep(self, part: int, seen: int) -> None:

@@ -55,20 +55,20 @@ def safe_to_drop(
     values = np.array(alpha, dtype=np.float64)
     off = 0.0 if reach is None else np.asarray(reach, dtype=np.float64)
     # In place: where there are many coordinates, each of these is a sizeable part of the data.
-    reach = np.sqrt(np.asarray(square_norms, dtype=np.float64))
-    reach *= _radius(problem, certificate)
-    reach += abs(certificate.dual_scale) * off
+    room = np.sqrt(np.asarray(square_norms, dtype=np.float64))
+    room *= _radius(problem, certificate)
+    room += abs(certificate.dual_scale) * off
     scores, _ = centred(problem, np.asarray(u, dtype=np.float64), certificate.dual_shift)
     scores = certificate.dual_scale * scores
     if problem.kind is Kind.PENALTY:
         np.abs(scores, out=scores)
-        scores += reach
+        scores += room
         zero = (scores < problem.p) & (problem.p > 0)
         upper = np.zeros_like(zero)
     elif problem.kind in (Kind.HINGE, Kind.SQUARED_HINGE):
         margins = problem.p * scores
-        zero = margins - reach > 1
-        upper = (margins + reach < 1) & (problem.kind is Kind.HINGE)
+        zero = margins - room > 1
+        upper = (margins + room < 1) & (problem.kind is Kind.HINGE)
     else:
         zero = upper = np.zeros(problem.count, dtype=bool)
     values[zero] = 0.0

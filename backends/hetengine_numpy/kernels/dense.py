@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from hetengine_numpy.kernels.coordinate import gap, shuffle, update
-from hetengine_numpy.kernels.rows import fetch_row
+from hetengine_numpy.kernels.rows import ask_for_next
 
 # Sums may be reordered (that is what lets a dot product use the vector unit); NaN and Inf keep
 # their meaning, because a diverging run has to be noticed.
@@ -45,7 +45,7 @@ def epoch(values, order, alpha, h, p, q, gap_out, w, kind, smoothness, sigma, bo
     met = 0.0
     moved = 0
     for k in range(order.size):
-        fetch_row((values,), order, k, order.size)
+        ask_for_next((values,), order, k)
         i = order[k]
         old = np.float64(alpha[i])
         u = np.float64(_dot(values[i], w))

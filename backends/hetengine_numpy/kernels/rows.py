@@ -94,24 +94,10 @@ def ask_for(rows, i):
 
 
 @numba.njit(cache=True, nogil=True)
-def fetch_row(rows, order, s, end):
-    """Ask for a row that is due soon; the hardware finds dense rows one after another itself."""
-    if len(rows) == 1:
-        if s + _DENSE_AHEAD < end and order[s + _DENSE_AHEAD] != order[s] + _DENSE_AHEAD:
-            row = rows[0][order[s + _DENSE_AHEAD]]
-            line = np.uint64(_LINE_BYTES // row.itemsize)
-            k, last = np.uint64(0), np.uint64(min(row.size, _FETCHED_BYTES // row.itemsize))
-            while k < last:
-                fetch(row, k)  # type: ignore[call-arg]
-                k += line
-    elif s + _AHEAD < end:
-        i = order[s + _AHEAD]
-        first = np.uint64(rows[2][i])
-        last = first + np.uint64(rows[3][i])
-        while first < last:
-            fetch(rows[0], first)  # type: ignore[call-arg]
-            fetch(rows[1], first)  # type: ignore[call-arg]
-            first += np.uint64(_LINE_ELEMENTS)
+def ask_for_next(rows, order, s):
+    """Ask for a dense row of an order that is due soon; for neighbours the hardware does so."""
+    if s + _DENSE_AHEAD < order.size and order[s + _DENSE_AHEAD] != order[s] + _DENSE_AHEAD:
+        ask_for(rows, order[s + _DENSE_AHEAD])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
