@@ -16,8 +16,8 @@ from benchmarks.peers.problems import load
 from benchmarks.peers.search import TOLERANCES, Search
 from benchmarks.peers.solvers import ENTRIES
 
-_START_SECONDS = 150.0
-_PAUSE_SECONDS = 0.2  # until the threads of a solver that spin have gone to sleep
+START_SECONDS = 150.0
+PAUSE_SECONDS = 0.2  # until the threads of a solver that spin have gone to sleep
 
 
 class Part:
@@ -70,7 +70,7 @@ class Part:
                 continue
             contestant = self._open(entry.name)
             try:
-                contestant.begin(_START_SECONDS)
+                contestant.begin(START_SECONDS)
                 found = Search(
                     entry, lambda knob, each=contestant: self._fit(each, knob), self._most,
                     budget_seconds,
@@ -102,7 +102,7 @@ class Part:
         about: dict[str, Any] = {}
         try:
             for contestant in contestants:
-                contestant.begin(_START_SECONDS)
+                contestant.begin(START_SECONDS)
                 about[contestant.solver] = contestant.about
             longest, done = 0.0, 0
             while done < rounds and time.monotonic() - begun + longest < most_seconds:
@@ -116,7 +116,7 @@ class Part:
             for contestant in contestants:
                 contestant.close()
         rows = {
-            name: {**about[name], "times": _times(found), "failed": failed.get(name)}
+            name: {**about[name], "times": times(found), "failed": failed.get(name)}
             for name, found in points.items()
         }
         part = {
@@ -136,7 +136,7 @@ class Part:
         failed: dict[str, str],
     ) -> None:
         for knob in knobs:
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
             try:
                 points.setdefault(knob, []).append(self._fit(contestant, knob))
             except ContestantFailed as failure:
@@ -152,7 +152,7 @@ class Part:
         return found["seconds"], found["objective"] / self._optimum - 1.0
 
 
-def _times(points: dict[float, list[tuple[float, float]]]) -> dict[str, float]:
+def times(points: dict[float, list[tuple[float, float]]]) -> dict[str, float]:
     """Return, by tolerance, the median seconds of the cheapest knob that reached it every time."""
     result = {}
     for tol in TOLERANCES:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from benchmarks.peers import data, parts, report
+from benchmarks.peers import data, parts, report, scaling
 from benchmarks.peers.contestant import ContestantFailed, find_interpreters, own_interpreter
 from benchmarks.peers.problems import PROBLEMS, Problem, load
 from benchmarks.peers.search import TOLERANCES, Search
@@ -87,7 +87,7 @@ def test_times_are_medians_of_knobs_that_always_arrive() -> None:
         1.0: [(1.0, 5e-3), (3.0, 5e-3), (2.0, 5e-3)],
         2.0: [(4.0, 5e-5), (4.0, 5e-5), (9.0, 2e-4)],
     }
-    assert parts._times(points) == {"0.01": 2.0, "0.001": 4.0}
+    assert parts.times(points) == {"0.01": 2.0, "0.001": 4.0}
 
 
 def test_the_report_compares_with_the_best_of_as_many_threads(tmp_path: Path) -> None:
@@ -121,3 +121,16 @@ def test_a_worker_that_dies_says_why(tmp_path: Path) -> None:
     contestant = Contestant(own_interpreter(), "P1a", "hetengine", 1, tmp_path)
     with pytest.raises(ContestantFailed, match="y\\.npy"):
         contestant.begin(60.0)
+
+
+def test_scaling_is_told_beside_what_memory_allows() -> None:
+    seen = scaling.Scaling(
+        "P1a", {1: {"0.0001": 0.3, "1e-06": 0.5}, 2: {"0.0001": 0.2}},
+        {1: [20.0, 25.0, 21.0], 2: [30.0, 31.5, 90.0]}, 3,
+    )  # fmt: skip
+    assert seen.row() == "| P1a | 3 | 300 | 200 | 1.50 | 500 | - | - | 21.0 | 31.5 | 1.50 |"
+    assert seen.row() in scaling.text([seen])
+
+
+def test_memory_is_read_by_as_many_threads_as_said() -> None:
+    assert scaling.Reading(4_000_000).gigabytes_per_second(2) > 0
