@@ -65,7 +65,7 @@ def dataset_of(
 
 
 def matrix_of(X: Any, dtype: FloatType, name: str, defer: bool = False) -> Matrix:
-    """Return X as a C-ordered array or a canonical ``csr_array`` of a floating type.
+    """Return X as a contiguous array or a canonical ``csr_array`` of a floating type.
 
     Parameters
     ----------
@@ -98,8 +98,9 @@ def matrix_of(X: Any, dtype: FloatType, name: str, defer: bool = False) -> Matri
         _check_kind(raw.dtype, name, "X")
         matrix = _canonical(raw, dtype, name)
     else:
+        order = "F" if raw.flags.fnc else "C"
         with np.errstate(over="ignore"):
-            matrix = np.ascontiguousarray(raw, dtype=dtype)
+            matrix = np.asarray(raw, dtype=dtype, order=order)
     if raw.dtype != matrix.dtype:
         _check_overflow(raw, matrix, name)
     (check_size if defer else check_matrix)(matrix, name)

@@ -32,7 +32,8 @@ class Dataset:
     name : str
         Name for tables and ``summary.json``.
     X : numpy.ndarray or scipy.sparse.csr_array, shape (rows, columns)
-        Float32 or float64. Dense is C-ordered; sparse has sorted indices without duplicates.
+        Float32 or float64. Dense is in C or Fortran order, as it came; sparse has sorted
+        indices without duplicates.
     y : numpy.ndarray of float64, shape (rows,)
         Labels or targets as read; ``labels.binary_labels`` turns two classes into signs.
     weights : numpy.ndarray of float64, shape (rows,), or None

@@ -66,7 +66,7 @@ def make_problem(
         return _primal(config, lam, X, labels, scale, dtype, by_row)
     columns: Columns
     if by_row:
-        columns = rows_of(X, "dual", dtype, config.intercept)
+        columns = rows_of(X, "dual", dtype, config.intercept, by_feature=config.name != "svm")
     else:
         ones = np.ones(labels.size) if config.intercept else None
         columns = columns_of(X, "dual", dtype, append=ones)
@@ -164,7 +164,7 @@ def _primal(
     root = None if scale is None else np.sqrt(scale)
     target = labels if root is None else root * labels
     if by_row:
-        rows = rows_of(X, "primal", dtype, config.intercept, root)
+        rows = rows_of(X, "primal", dtype, config.intercept, root, by_feature=True)
         ones = np.ones(labels.size) if root is None else root
         direction = ones if config.intercept else None
         # What belongs to the constant is measured in the solver's first pass over the rows.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -12,8 +12,10 @@ from hetengine.errors import UsageError
 from hetengine.problems.dense import BLOCK_ENTRIES, DenseColumns
 from hetengine.problems.shape import ShapeColumns
 from hetengine.problems.sparse import SparseColumns
+from hetengine.problems.transposed import TransposedColumns
 
 Vector = NDArray[np.float64]
+Rows: TypeAlias = DenseColumns | TransposedColumns | SparseColumns | ShapeColumns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +28,9 @@ class RowMatrix:
 
     Attributes
     ----------
-    rows : DenseColumns or SparseColumns or ShapeColumns
-        The examples, one contiguous row (N, P) or list of entries each; sizes only for dry runs.
+    rows : DenseColumns or TransposedColumns or SparseColumns or ShapeColumns
+        The examples, one contiguous row (N, P) or list of entries each, or dense and by feature;
+        sizes only for dry runs.
     side : {'primal', 'dual'}
         Whether coordinates are features or examples.
     constant : bool
@@ -36,7 +39,7 @@ class RowMatrix:
         Square roots of the example weights; primal side only.
     """
 
-    rows: DenseColumns | SparseColumns | ShapeColumns
+    rows: Rows
     side: str
     constant: bool = False
     root: Vector | None = None
@@ -124,7 +127,7 @@ class RowMatrix:
         if self.side == "dual":
             return self.rows.square_norms() + self.constant
         squares = np.ones(self.examples) if self.root is None else self.root**2
-        total = _squares(self.rows).combine(squares)
+        total = _combined_squares(self.rows, squares)
         return np.append(total, squares.sum()) if self.constant else total
 
     def _scores(self, coef: Vector) -> Vector:
@@ -136,29 +139,32 @@ class RowMatrix:
         return np.append(total, weights.sum()) if self.constant else total
 
 
-def _squares(rows: DenseColumns | SparseColumns | ShapeColumns) -> Any:
-    """Return something whose ``combine`` adds up squared entries, in bounded extra memory."""
+def _combined_squares(rows: Rows, weights: Vector) -> Vector:
+    """Add up squared entries, in bounded extra memory."""
+    if isinstance(rows, TransposedColumns):
+        return rows.combine_squares(weights)
     if isinstance(rows, SparseColumns):
-        return SparseColumns(rows.values**2, rows.indices, rows.starts, rows.lens, rows.length)
-    return _DenseSquares(rows.values) if isinstance(rows, DenseColumns) else rows
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _DenseSquares:
-    values: NDArray[np.floating]
-
-    def combine(self, weights: Vector) -> Vector:
-        rows, width = self.values.shape
-        total = np.zeros(width)
-        step = max(1, BLOCK_ENTRIES // max(1, width))
-        for first in range(0, rows, step):
-            block = self.values[first : first + step].astype(np.float64)
-            total += weights[first : first + step] @ (block * block)
-        return total
+        values = rows.values**2
+        squared = SparseColumns(values, rows.indices, rows.starts, rows.lens, rows.length)
+        return squared.combine(weights)
+    if isinstance(rows, ShapeColumns):
+        return rows.combine(weights)
+    examples, width = rows.values.shape
+    total = np.zeros(width)
+    step = max(1, BLOCK_ENTRIES // max(1, width))
+    for first in range(0, examples, step):
+        block = rows.values[first : first + step].astype(np.float64)
+        total += weights[first : first + step] @ (block * block)
+    return total
 
 
 def rows_of(
-    X: Any, side: str, dtype: DTypeLike, constant: bool = False, root: Vector | None = None
+    X: Any,
+    side: str,
+    dtype: DTypeLike,
+    constant: bool = False,
+    root: Vector | None = None,
+    by_feature: bool = False,
 ) -> RowMatrix:
     """Take the data as they lie by row.
 
@@ -172,6 +178,9 @@ def rows_of(
         Whether a constant feature follows the others.
     root : ndarray of float64, shape (N,), optional
         Square roots of the example weights.
+    by_feature : bool
+        Whether data in Fortran order are used as they lie as well: for solvers that go through all
+        examples in turn and pick none.
 
     Returns
     -------
@@ -184,6 +193,8 @@ def rows_of(
     """
     from hetengine.problems.matrix import columns_of
 
+    if by_feature and isinstance(X, np.ndarray) and X.dtype == dtype and X.flags.fnc:
+        return RowMatrix(TransposedColumns(X.T), side, constant, root)
     rows = columns_of(X, "dual", dtype)
     if not isinstance(rows, DenseColumns | SparseColumns):
         raise UsageError("a column store cannot be read by row; type solver.selection=gap")

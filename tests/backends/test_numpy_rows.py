@@ -23,6 +23,7 @@ def _shared_however_little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 over_layouts = pytest.mark.parametrize("layout", ["dense", "sparse"])
+over_all_layouts = pytest.mark.parametrize("layout", ["dense", "by feature", "sparse"])
 over_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 over_threads = pytest.mark.parametrize("threads", [1, 3])
 
@@ -37,6 +38,8 @@ def make(layout: str, dtype: type) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     X = rng.normal(size=(N, D)) * (rng.random((N, D)) < (0.4 if layout == "sparse" else 1.0))
     X[7] = 0.0
     X = X.astype(np.float32).astype(np.float64)
+    if layout == "by feature":
+        return X, (np.asfortranarray(X, dtype),)
     columns: Any = columns_of(scipy.sparse.csr_array(X) if layout == "sparse" else X, "dual", dtype)
     names = ("values", "indices", "starts", "lens") if layout == "sparse" else ("values",)
     return X, tuple(getattr(columns, name) for name in names)
@@ -54,7 +57,7 @@ def terms() -> tuple[np.ndarray, np.ndarray]:
     return label, weight
 
 
-@over_layouts
+@over_all_layouts
 @over_dtypes
 @over_threads
 @pytest.mark.parametrize("kind", SMOOTH)
@@ -84,7 +87,7 @@ def test_slopes(layout: str, dtype: type, threads: int, kind: Kind, summed: type
     assert gradient == pytest.approx(wanted, abs=10 * tolerance(summed or dtype))
 
 
-@over_layouts
+@over_all_layouts
 @over_dtypes
 @over_threads
 def test_moments_of_a_sample(layout: str, dtype: type, threads: int) -> None:
@@ -127,7 +130,7 @@ def test_hinge_gap(layout: str, dtype: type, threads: int) -> None:
     assert np.array(sums) == pytest.approx(whole.T @ (label * b), abs=30 * tolerance(dtype))
 
 
-@over_layouts
+@over_all_layouts
 @over_dtypes
 @over_threads
 def test_gather_and_gram(layout: str, dtype: type, threads: int) -> None:
@@ -243,7 +246,7 @@ def test_ascent_of_several_threads_does_not_depend_on_timing() -> None:
     assert found[0] == found[1] == found[2]
 
 
-@over_layouts
+@over_all_layouts
 @over_dtypes
 @over_threads
 @pytest.mark.parametrize("models", [1, 4, 6])

@@ -49,7 +49,8 @@ def test_every_real_type(kind):
     for X in (raw, np.asfortranarray(raw), raw.tolist()):
         got = dataset_of(X, Y).X
         np.testing.assert_array_equal(got, raw.astype(np.float32))
-        assert got.flags.c_contiguous
+        assert got.flags.fnc == np.asarray(X).flags.fnc  # orders stay
+        assert got.flags.forc
         assert got.dtype == np.float32
 
 

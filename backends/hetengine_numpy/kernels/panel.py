@@ -7,7 +7,22 @@ import math
 import numba
 import numpy as np
 
-from hetengine_numpy.kernels.rows import SUMS
+from hetengine_numpy.kernels.rows import SUMS, by_feature
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _gather_columns(columns, first, count, root, features, out):
+    """Do one run of data that lie by feature."""
+    end = first + count
+    scale = root[first:end].astype(columns.dtype)
+    for k in range(features.size):
+        if features[k] < columns.shape[0]:
+            column = columns[features[k]][first:end]
+            for i in range(count):
+                out[i, k] = scale[i] * column[i]
+        else:
+            for i in range(count):
+                out[i, k] = scale[i]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -29,6 +44,11 @@ def gather(rows, runs, length, first, last, root, features, place, out):
     n, d = root.size, place.size - 1
     real = rows[0].dtype.type
     for r in range(first, last):
+        if len(rows) == 1 and by_feature(rows):
+            a, at = runs[r], r * length
+            m = min(length, n - a)
+            _gather_columns(rows[0].T, a, m, root, features, out[at : at + m])
+            continue
         for i in range(runs[r], min(runs[r] + length, n)):
             line = out[r * length + i - runs[r]]
             scale = real(root[i])

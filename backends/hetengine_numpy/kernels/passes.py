@@ -10,21 +10,37 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from hetengine_numpy.kernels import columns
 from hetengine_numpy.kernels.losses import losses
-from hetengine_numpy.kernels.rows import SUMS, add, add_run, ahead_of, ask_for, dot
+from hetengine_numpy.kernels.rows import SUMS, add, add_run, ahead_of, ask_for, by_feature, dot
+
+_columns_add_run, _columns_moments, _columns_scores = (
+    columns.add_run, columns.moments, columns.scores,
+)  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True)
 def _width(rows, total):
-    """Elements of the scratch vector `add_run` needs: none for sparse rows."""
-    return total.shape[0] - 1 if len(rows) == 1 else 0
+    """Elements of the scratch vector `add_run` needs: none but for dense rows."""
+    return 0 if len(rows) > 1 or by_feature(rows) else total.shape[0] - 1
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _scores(rows, first, count, w, scores):
+    if len(rows) == 1 and by_feature(rows):
+        _columns_scores(rows[0].T, first, count, w, scores)
+        return
     constant = w[-1]
     for k in range(count):
         scores[k] = dot(rows, first + k, w) + constant
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _add_run(rows, first, count, factors, scratch, total):
+    if len(rows) == 1 and by_feature(rows):
+        _columns_add_run(rows[0].T, first, count, factors, total)
+        return
+    add_run(rows, first, count, factors, scratch, total)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -92,7 +108,7 @@ def slopes(
         total += losses(kind, scores, a, m, target, weight, slope)
         for k in range(m):
             factors[k] = slope[a + k]
-        add_run(rows, a, m, factors, scratch, gradient)
+        _add_run(rows, a, m, factors, scratch, gradient)
     return total
 
 
@@ -127,14 +143,17 @@ def moments(rows, runs, length, first, last, slope, weight, sums):
         Grows; four columns, so that sparse rows touch one cache line per entry. The last is unused.
     """
     n = weight.size
-    scratch = np.empty((3, sums.shape[0] - 1 if len(rows) == 1 else 0), rows[0].dtype)
+    scratch = np.empty((3, _width(rows, sums)), rows[0].dtype)
     for r in range(first, last):
         a = runs[r]
         m = min(length, n - a)
         if _weightless(weight, a, m):
             continue
         if len(rows) == 1:
-            _dense_moments(rows[0], a, m, slope, weight, sums, scratch)
+            if by_feature(rows):
+                _columns_moments(rows[0].T, a, m, slope, weight, sums)
+            else:
+                _dense_moments(rows[0], a, m, slope, weight, sums, scratch)
         else:
             for i in range(a, a + m):
                 s, c = slope[i], weight[i]

@@ -1,9 +1,10 @@
 """Products with rows of the data as they lie, dense or sparse, one source for both.
 
-``rows`` is a tuple of arrays: ``(values,)`` with one contiguous row per example, or ``(values,
-indices, starts, lens)`` with example i in ``[starts[i], starts[i] + lens[i])``. Its length is known
-when a kernel is compiled, so the branch that does not apply costs nothing. Vectors that meet the
-rows have one more element than the rows: the last one belongs to a constant feature.
+``rows`` is a tuple of arrays: ``(values,)`` with one row per example, or ``(values, indices,
+starts, lens)`` with example i in ``[starts[i], starts[i] + lens[i])``. Its length, and in which
+order dense values lie, is known when a kernel is compiled, so the branch that does not apply costs
+nothing. Vectors that meet the rows have one more element than the rows: the last one belongs to a
+constant feature. For dense values in Fortran order see `hetengine_numpy.kernels.columns`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,15 @@ _AHEAD = 8
 _DENSE_AHEAD = 4
 _AHEAD_BYTES = 32768  # of dense rows on their way, well within the second cache
 _LEAST_AHEAD, _MOST_AHEAD = 2, 16
+
+
+@numba.njit(cache=True, nogil=True)
+def by_feature(rows):
+    """Return whether dense values lie feature by feature instead of row by row.
+
+    To be asked within a branch for dense rows: only that one is not compiled for sparse ones.
+    """
+    return not rows[0].flags.c_contiguous
 
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")

@@ -11,7 +11,7 @@ import numpy as np
 
 from hetengine_numpy.kernels.losses import losses
 from hetengine_numpy.kernels.passes import slopes
-from hetengine_numpy.kernels.rows import SUMS
+from hetengine_numpy.kernels.rows import SUMS, by_feature
 
 _GROUP = 4
 _TILE = 512
@@ -115,7 +115,8 @@ def slopes_of_several(
         Grow by the gradients and, in the last column, the summed losses.
     """
     n = weight.size
-    grouped = steps.shape[0] // _GROUP * _GROUP if len(rows) == 1 else 0
+    rowwise = len(rows) == 1 and not by_feature(rows)
+    grouped = steps.shape[0] // _GROUP * _GROUP if rowwise else 0
     width = sums.shape[1] - 2 if grouped else 0
     changes = np.empty((_GROUP, length), steps.dtype)
     factors = np.empty((_GROUP, length), partial.dtype)

@@ -13,6 +13,7 @@ from hetengine.problems import CoordinateProblem
 from hetengine.problems.dense import DenseColumns
 from hetengine.problems.row_matrix import RowMatrix
 from hetengine.problems.sparse import SparseColumns
+from hetengine.problems.transposed import TransposedColumns
 from hetengine.solvers.resident.control import Control
 from hetengine.solvers.worker import Process
 from hetengine.work import LateWork, Work
@@ -21,6 +22,10 @@ from hetengine.work import LateWork, Work
 RUN = 64
 
 _SMALL_ENTRIES = 1 << 20
+
+# Runs that passes take at once where data lie by feature: shorter pieces of a feature cost more to
+# find than to read.
+_AT_ONCE = 8
 
 KERNELS = (
     *("rows_slopes", "rows_moments", "rows_hinge_gap", "rows_gather"),
@@ -35,6 +40,8 @@ def _arrays(matrix: RowMatrix) -> tuple[np.ndarray, ...]:
     rows = matrix.rows
     if isinstance(rows, DenseColumns):
         return (rows.values,)
+    if isinstance(rows, TransposedColumns):
+        return (rows.values.T,)
     if isinstance(rows, SparseColumns):
         return (rows.values, rows.indices, rows.starts, rows.lens)
     kinds = (rows.dtype,) if rows.layout == "dense" else (rows.dtype, "u4", "i8", "i4")
@@ -72,6 +79,7 @@ class Rows:
         self.examples, self.features = matrix.examples, matrix.features
         host.memory.reserve("data", matrix.nbytes)
         self._arrays = _arrays(matrix)
+        self._at_once = _AT_ONCE if isinstance(matrix.rows, TransposedColumns) else 1
         self.runs = np.arange(0, self.examples, RUN, dtype=np.int64)
         self.target, self.weight = _targets(problem, matrix)
         self.element_bytes = matrix.dtype.itemsize + (4 if matrix.layout == "sparse" else 0)
@@ -105,10 +113,13 @@ class Rows:
 
     def sample(self, rows: int) -> np.ndarray:
         """Return evenly spread runs that hold at least this many rows, all if there are no more."""
-        wanted = -(-rows // RUN)
-        if wanted >= self.runs.size:
+        at_once = self._at_once
+        groups, wanted = -(-self.runs.size // at_once), -(-rows // (RUN * at_once))
+        if wanted >= groups:
             return self.runs
-        return self.runs[np.arange(wanted) * self.runs.size // wanted]
+        chosen = np.arange(wanted) * groups // wanted * at_once
+        members = (chosen[:, None] + np.arange(at_once)).reshape(-1)
+        return self.runs[members[members < self.runs.size]]
 
     def slopes(
         self,
@@ -124,7 +135,7 @@ class Rows:
 
         ``partial`` is the type in which the gradient of one run is summed.
         """
-        args = (self._arrays, runs, RUN, step, base, self.target, self.weight, self._kind)
+        args = (*self._in_turn(runs), step, base, self.target, self.weight, self._kind)
         args += (np.empty(0, partial), scores, slope, gradient)
         return self._pass("rows_slopes", args, runs, 4.0, 40.0)
 
@@ -143,13 +154,13 @@ class Rows:
         gradient and, in one more column, the loss.
         """
         count = steps.shape[0]
-        args = (self._arrays, self.runs, RUN, steps, base, self.target, self.weight, self._kind)
+        args = (*self._in_turn(self.runs), steps, base, self.target, self.weight, self._kind)
         args += (np.empty(0, partial), scores, slope, sums)
         return self._pass("rows_several", args, self.runs, 4.0 * count, 40.0 * count)
 
     def moments(self, runs: np.ndarray, slope: np.ndarray, sums: np.ndarray) -> Event:
         """Add ``X^T slope``, ``X^T c`` and ``(X * X)^T c`` to the columns of ``sums``."""
-        args = (self._arrays, runs, RUN, slope, self.weight, sums)
+        args = (*self._in_turn(runs), slope, self.weight, sums)
         return self._pass("rows_moments", args, runs, 6.0, 16.0)
 
     def hinge_gap(
@@ -391,6 +402,10 @@ class Rows:
         result = kernel(*args)
         self._works.append(work if of is None else of(result))
         return result
+
+    def _in_turn(self, runs: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray, int]:
+        """Return the leading arguments of a pass over runs, which are all or a `sample`."""
+        return self._arrays, runs[:: self._at_once], RUN * self._at_once
 
     def _share(self, runs: np.ndarray) -> float:
         return runs.size / self.runs.size

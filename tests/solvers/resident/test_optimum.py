@@ -63,6 +63,25 @@ def test_float32_reaches_the_optimum_of_float64(name: str, threads: int) -> None
     assert -1e-7 * exact.objective <= excess <= 1.1e-5 * exact.objective
 
 
+@over_problems
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_data_that_lie_by_feature_give_the_same_optimum(name: str, dtype: type) -> None:
+    X, y = make_data(name, rows=3001, features=40)
+    weights = np.random.default_rng(1).integers(0, 3, size=y.size).astype(float)
+    by_row, by_feature = (
+        solve(
+            build(name, (np.array(X, dtype, order=order), y), 0.02, dtype, weights, intercept=True),
+            tol=1e-5,
+            threads=2,
+        )
+        for order in ("C", "F")
+    )
+    assert by_row.outcome.status == by_feature.outcome.status == "converged"
+    assert by_feature.outcome.certificate.objective == pytest.approx(
+        by_row.outcome.certificate.objective, rel=2e-5
+    )
+
+
 @pytest.mark.parametrize("name", ["lasso", "logistic", "ridge", "squared_hinge"])
 def test_float32_data_give_certificates_far_below_their_own_rounding(name: str) -> None:
     problem = build(name, make_data(name, rows=3000, features=40), dtype=np.float32)
