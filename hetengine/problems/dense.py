@@ -15,38 +15,21 @@ BLOCK_ENTRIES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DenseColumns:
-    """The matrix ``A`` (d, n) stored by column: row ``i`` of ``values`` is ``a_i``.
+class DenseValues:
+    """Every entry of a matrix ``A`` (d, n), in whichever order.
 
     Attributes
     ----------
-    values : ndarray of float32 or float64, shape (n, d)
-        C-contiguous.
+    values : ndarray of float32 or float64
+        C-contiguous, of two dimensions.
     """
 
     values: NDArray[np.floating]
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 2 or not self.values.flags.c_contiguous:
-            raise UsageError(
-                f"dense columns of shape {self.values.shape} must be a C-contiguous (n, d) array; "
-                "use columns_of"
-            )
 
     @property
     def layout(self) -> str:
         """Return ``'dense'``."""
         return "dense"
-
-    @property
-    def count(self) -> int:
-        """Return n, the number of coordinates."""
-        return self.values.shape[0]
-
-    @property
-    def length(self) -> int:
-        """Return d, the length of one column."""
-        return self.values.shape[1]
 
     @property
     def dtype(self) -> np.dtype:
@@ -60,8 +43,36 @@ class DenseColumns:
 
     @property
     def nbytes(self) -> int:
-        """Return the bytes of all columns, the sum of `column_nbytes`."""
+        """Return the bytes of all entries."""
         return self.values.nbytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseColumns(DenseValues):
+    """The matrix ``A`` (d, n) stored by column: row ``i`` of ``values`` is ``a_i``.
+
+    Attributes
+    ----------
+    values : ndarray of float32 or float64, shape (n, d)
+        C-contiguous.
+    """
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or not self.values.flags.c_contiguous:
+            raise UsageError(
+                f"dense columns of shape {self.values.shape} must be a C-contiguous (n, d) array; "
+                "use columns_of"
+            )
+
+    @property
+    def count(self) -> int:
+        """Return n, the number of coordinates."""
+        return self.values.shape[0]
+
+    @property
+    def length(self) -> int:
+        """Return d, the length of one column."""
+        return self.values.shape[1]
 
     def column_nbytes(self, ids: ArrayLike | None = None) -> NDArray[np.int64]:
         """Return the bytes each column takes where it lies.

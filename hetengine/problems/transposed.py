@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hetengine.problems.dense import BLOCK_ENTRIES, DenseColumns
+from hetengine.problems.dense import BLOCK_ENTRIES, DenseColumns, DenseValues
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TransposedColumns:
+class TransposedColumns(DenseValues):
     """The matrix ``A`` (d, n) stored by row: row ``j`` of ``values`` holds entry j of all columns.
 
     Attributes
@@ -20,13 +20,6 @@ class TransposedColumns:
     values : ndarray of float32 or float64, shape (d, n)
         C-contiguous.
     """
-
-    values: NDArray[np.floating]
-
-    @property
-    def layout(self) -> str:
-        """Return ``'dense'``."""
-        return "dense"
 
     @property
     def count(self) -> int:
@@ -37,21 +30,6 @@ class TransposedColumns:
     def length(self) -> int:
         """Return d, the length of one column."""
         return self.values.shape[0]
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Return the type of one stored value."""
-        return self.values.dtype
-
-    @property
-    def nnz(self) -> int:
-        """Return the number of stored entries, n times d."""
-        return self.values.size
-
-    @property
-    def nbytes(self) -> int:
-        """Return the bytes of all entries."""
-        return self.values.nbytes
 
     def dot(self, w: ArrayLike) -> NDArray[np.float64]:
         """Return ``A^T w`` in float64, reading only the rows whose weight is not zero.
