@@ -85,8 +85,7 @@ def _measured(
         "backends": ", ".join(measured),
         "calibrated": ", ".join(str(getattr(t.calibration, "date", "")) for t in measured.values()),
         "rounds over all cases": options.repeats,
-        "refreshed": "before each round; predicted with the medians: "
-        + "; ".join(f"{backend} {_factors(each)}" for backend, each in refreshes.items()),
+        "refreshed": "; ".join(f"{name} {_factors(each)}" for name, each in refreshes.items()),
         "cores that others used": f"{taken / wall:.2f}",
         "real runs that others disturbed": f"{disturbed} of {options.repeats * len(cases)}",
         "took": f"{time.perf_counter() - begun:.0f} s",
@@ -104,11 +103,7 @@ def _simulated(part: Part, cases: Sequence[Case], measured: dict[str, TopologyCo
 
 def _factors(refresh: Refresh) -> str:
     """Say by how much whole devices and links have become slower."""
-    return ", ".join(
-        f"{key.partition('.')[2].replace('.', ' ')} x{values[0]:.2f}"
-        for key, values in refresh.drift.items()
-        if ".kernels." not in key
-    )
+    return ", ".join(f"{what} x{factor:.2f}" for what, factor in refresh.wholes.items())
 
 
 def _about_all(parts: Sequence[Part]) -> dict[str, Any]:
@@ -136,7 +131,7 @@ def _write(outcomes: Sequence[Outcome], about: dict[str, Any], folder: Path) -> 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("benchmarks.fidelity", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--reuse", action="store_true", help="calibrations of the last time")
     parser.add_argument("--calibrate-only", action="store_true", help="calibrate, and stop")
     parser.add_argument("--backend", choices=backends(), help="cases of one backend")

@@ -23,7 +23,7 @@ from hetengine.calibrate.bystanders import Bystanders
 from hetengine.calibrate.file import read_topology, write_topology
 from hetengine.calibrate.measure import measure
 from hetengine.calibrate.probes import SHAPES, Probe, Shape, make_data, plan, run_probe
-from hetengine.calibrate.refresh import refreshed
+from hetengine.calibrate.refresh import Refresher
 from hetengine.calibrate.spec import Refresh
 from hetengine.calibrate.status import CALIBRATED, judge
 from hetengine.compare.read import slices_of
@@ -33,8 +33,7 @@ from hetengine.record.trace import trace_events
 from hetengine.span import Span
 
 TRIES = 3
-PASSES = 3
-REFRESHES = 3
+PASSES = 4
 SEED = 1
 TOPOLOGIES = {"numpy": "cpu_limited", "opencl": "opencl"}
 
@@ -91,47 +90,42 @@ def run_all(
 ) -> tuple[dict[Case, Times], dict[str, Refresh], int]:
     """Run every case for real, round after round over all of them.
 
-    Before each round the calibration is refreshed. Real runs during which other processes took part
-    of the processor are run again.
+    Before each case comes one of the runs that refresh the calibration of its backend: a shared
+    machine changes its speed within seconds. Real runs during which other processes took part of
+    the processor are run again.
 
     Returns
     -------
     dict of Case to Times
         One per case.
     dict of str to Refresh
-        By backend, the medians over the rounds of what the refreshes found.
+        By backend, what the runs in between have found.
     int
         Real runs that were disturbed every time and count nevertheless.
     """
     real: dict[Case, Times] = defaultdict(Times)
     data: dict[tuple[Shape, str], Any] = {}
-    seen: dict[str, list[Refresh]] = defaultdict(list)
-    used = sorted({case.backend for case in cases})
+    refreshers = {
+        name: Refresher(measured[name], owner=name)
+        for name in sorted({case.backend for case in cases})
+    }
     disturbed = 0
+    for refresher in refreshers.values():
+        for _ in range(refresher.references):
+            refresher.run()  # builds kernels
     for repeat in range(repeats):
         say(f"round {repeat + 1} of {repeats}")
-        for name in used:
-            calibration = refreshed(measured[name], REFRESHES, owner=name).calibration
-            assert calibration is not None
-            assert calibration.refresh is not None
-            seen[name].append(calibration.refresh)
         for case in cases:
             probe, key = case.probe, (case.probe.shape, case.probe.precision)
             if key not in data:
                 data[key] = make_data(*key, seed=SEED)
             if repeat == 0:
                 run_probe(probe, opened(case.backend), *data[key])  # builds kernels, warms caches
+            refreshers[case.backend].run()
             spans, alone = _alone(probe, opened(case.backend), data[key])
             disturbed += not alone
             real[case].add(spans)
-    return real, {name: middle(each) for name, each in seen.items()}, disturbed
-
-
-def middle(refreshes: Sequence[Refresh]) -> Refresh:
-    """Return the medians of what several refreshes found, with the date of the last."""
-    keys = refreshes[-1].drift
-    drift = {key: np.median([each.drift[key] for each in refreshes], axis=0) for key in keys}
-    return Refresh(refreshes[-1].date, {key: values.tolist() for key, values in drift.items()})
+    return real, {name: each.refresh() for name, each in refreshers.items()}, disturbed
 
 
 def simulated(

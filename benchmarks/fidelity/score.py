@@ -161,8 +161,8 @@ def markdown(outcomes: Sequence[Outcome], about: dict[str, Any]) -> list[str]:
         *("# Simulated against real makespans", ""),
         *(f"- {key}: {value}" for key, value in about.items()),
         "",
-        "Before each round of real runs the calibration is refreshed by short runs that are no "
-        "cases of the suite (`hetengine calibrate --refresh`); beside it, what it said before.",
+        "Between the real runs the calibration is refreshed by short runs that are no cases of "
+        "the suite (as `hetengine calibrate --refresh` does); beside it, what it said before.",
         "",
         "| | cases | median error | p95 | goal | reached | without refresh: median | p95 |",
         "|---|---:|---:|---:|---:|---|---:|---:|",

@@ -19,18 +19,18 @@ Takes about two minutes; keep the machine quiet meanwhile. Use the file with
 
     hetengine mode=simulate topology_file=FILE
 
-On a machine that others share, refresh it before you rely on it, which takes some seconds:
+On a machine that others share, refresh it before you rely on it, which takes half a minute:
 
     hetengine calibrate --refresh FILE
 
-runs the reference runs again that the file keeps, and notes in the file by which factors devices,
+repeats a third of the runs it was made of, and notes in the file by which factors devices,
 kernels and links are slower or faster than when they were measured; simulated runs apply them.
 
 A simulated run says in its closing table and in summary.json whether its topology was measured on
 this machine lately (CALIBRATED), more than 30 days ago (STALE), elsewhere (FOREIGN), or not at all
 (UNCALIBRATED).
 """
-_PASSES = 3
+_PASSES = 4
 
 
 def main(words: Sequence[str]) -> int:
@@ -101,7 +101,6 @@ def calibrate(
     from hetengine.calibrate.file import write_topology
     from hetengine.calibrate.measure import measure
     from hetengine.calibrate.probes import QUICK_SHAPES, SHAPES, plan
-    from hetengine.calibrate.references import REFERENCES
     from hetengine.calibrate.table import print_tables
 
     if out.exists() and not force:
@@ -111,8 +110,7 @@ def calibrate(
     topology = compose(overrides).topology
     begun = time.perf_counter()
     probes = plan(QUICK_SHAPES if quick else SHAPES)
-    references = REFERENCES[:1] if quick else REFERENCES
-    measured, found = measure(topology, probes, passes, _say, references)
+    measured, found = measure(topology, probes, passes, _say)
     write_topology(out, measured)
     console = Console()
     print_tables(console, measured, found)

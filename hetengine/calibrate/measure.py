@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import platform
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -19,8 +18,8 @@ from hetengine.calibrate.disk import on_disk, with_disk_rates
 from hetengine.calibrate.estimate import copy_cost, dispatch, kernel_cost, pooled, typical
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.calibrate.host import cache_bytes, this_host
-from hetengine.calibrate.probes import Probe, in_order, spans_of
-from hetengine.calibrate.references import REFERENCES, bare, reference_plan, timed
+from hetengine.calibrate.probes import Probe, data_of, spans_of, spread
+from hetengine.calibrate.references import bare, references_of, run_reference
 from hetengine.calibrate.spec import Calibration, KernelCost, Reference
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
 from hetengine.errors import UsageError
@@ -33,7 +32,6 @@ _PACKAGES = ("hetengine", "numpy", "numba", "scipy", "simpy", "pyopencl", "cupy-
 _FREE_DUPLEX = 0.95
 _CORES = "processor"
 _FEW = 0.02
-_PARTS = 3
 
 Say = Callable[[str], None]
 
@@ -70,7 +68,6 @@ def measure(
     probes: list[Probe],
     passes: int,
     say: Say = lambda _: None,
-    references: Sequence[Probe] = REFERENCES,
 ) -> tuple[TopologyConfig, Measured]:
     """Measure every device and link of a topology.
 
@@ -84,8 +81,6 @@ def measure(
         How often to train all of it, so that a disturbance does not hit one kernel alone.
     say : callable
         Receives a line per step.
-    references : sequence of Probe
-        Short runs that are timed among the probes and kept, to be compared with later.
 
     Returns
     -------
@@ -110,20 +105,19 @@ def measure(
     say("links, launches, allocation, disk")
     found = micro_benchmarks(opened)
     opened = _placed(opened, found.on_host)
-    kept = reference_plan(references)
-    timed(kept, opened)  # builds kernels
+    references = references_of(probes)
+    for reference in references:
+        run_reference(reference, opened)  # builds kernels
     harvest = Harvest(domains=domains(opened))
     disturbed = 0
     for turn in range(passes):
         say(f"probes, pass {turn + 1} of {passes}: {len(probes)} short runs")
-        for part in _parts(probes):
-            kept = timed(kept, opened)
-            disturbed += _train(part, opened, harvest)
-    kept = timed(kept, opened)
+        disturbed += _train(spread(probes), opened, harvest)
     gc.unfreeze()
+    data_of.cache_clear()
     _warn(disturbed, passes * len(probes), say)
     say("fits")
-    return calibrated(opened, harvest, found, kept), found
+    return calibrated(opened, harvest, found, references), found
 
 
 def _warn(disturbed: int, runs: int, say: Say) -> None:
@@ -133,13 +127,6 @@ def _warn(disturbed: int, runs: int, say: Say) -> None:
             f"others used the processor during {disturbed} of {runs} runs, also when repeated; "
             "calibrate again when the machine has nothing else to do"
         )
-
-
-def _parts(probes: list[Probe]) -> list[list[Probe]]:
-    """Cut probes into parts between which reference runs are timed, shapes kept together."""
-    ordered = in_order(probes)
-    cuts = [round(k * len(ordered) / _PARTS) for k in range(_PARTS + 1)]
-    return [ordered[a:b] for a, b in itertools.pairwise(cuts) if a < b]
 
 
 def _train(probes: list[Probe], topology: TopologyConfig, harvest: Harvest) -> int:
@@ -223,7 +210,7 @@ def calibrated(
     found : Measured
         From the micro-benchmarks.
     references : sequence of Reference
-        Timed among the probes.
+        Some of the probes.
     """
     intervals: dict[str, list[float]] = {}
     today = datetime.now(UTC).date().isoformat()

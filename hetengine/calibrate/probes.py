@@ -7,8 +7,11 @@ sparse, both precisions, several shapes and memory limits, few rounds each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import zip_longest
 
 import numpy as np
 import scipy.sparse
@@ -114,27 +117,32 @@ def plan(shapes: tuple[Shape, ...] = SHAPES) -> list[Probe]:
     return probes
 
 
-def in_order(probes: list[Probe]) -> list[Probe]:
-    """Return probes with those of the same data one after another."""
-    return sorted(probes, key=lambda probe: (repr(probe.shape), probe.precision))
+def spread(probes: Sequence[Probe]) -> list[Probe]:
+    """Return probes with those of the same data as far apart as can be.
+
+    A shared machine is slower for some seconds now and then; that may not hit one shape alone.
+    """
+    groups: dict[tuple[Shape, str], list[Probe]] = defaultdict(list)
+    for probe in probes:
+        groups[probe.shape, probe.precision].append(probe)
+    turns = zip_longest(*groups.values())
+    return [probe for turn in turns for probe in turn if probe is not None]
 
 
-def spans_of(probes: list[Probe], topology: TopologyConfig) -> Iterator[tuple[Probe, list[Span]]]:
-    """Run probes for real, the same shapes one after another, and yield what each launched.
+def spans_of(
+    probes: Sequence[Probe], topology: TopologyConfig
+) -> Iterator[tuple[Probe, list[Span]]]:
+    """Run probes for real and yield what each launched.
 
     Parameters
     ----------
-    probes : list of Probe
+    probes : sequence of Probe
         What to run.
     topology : TopologyConfig
         On which machine; it needs an accelerator.
     """
-    made: tuple[Shape, str] | None = None
-    data: tuple[np.ndarray | scipy.sparse.csr_array, np.ndarray] | None = None
-    for probe in in_order(probes):
-        if data is None or made != (probe.shape, probe.precision):
-            made, data = (probe.shape, probe.precision), make_data(probe.shape, probe.precision)
-        yield probe, run_probe(probe, topology, *data)
+    for probe in probes:
+        yield probe, run_probe(probe, topology, *data_of(probe.shape, probe.precision))
 
 
 def run_probe(
@@ -211,6 +219,12 @@ def make_data(
     truth = rng.standard_normal(shape.columns) * (rng.random(shape.columns) < 0.2)
     score = np.asarray(X @ truth, dtype=np.float64)
     return X, score + score.std() * rng.standard_normal(shape.rows)
+
+
+@cache
+def data_of(shape: Shape, precision: str) -> tuple[np.ndarray | scipy.sparse.csr_array, np.ndarray]:
+    """Return the data of `make_data`, made once; ``data_of.cache_clear()`` lets go of all of it."""
+    return make_data(shape, precision)
 
 
 def _sparse(shape: Shape, precision: str, rng: np.random.Generator) -> scipy.sparse.csr_array:

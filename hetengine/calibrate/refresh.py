@@ -1,40 +1,89 @@
 """``hetengine calibrate --refresh``: has this machine become slower since it was calibrated?
 
-The reference runs that a topology file keeps are run again. What they take now over what they took
-among the measurements is noted in the file, by device, kernel and link; the cost models multiply by
-it. What was measured stays as it was.
+Some of the runs a calibration was made of are run again. What their commands take now, over what
+the calibration says of the same commands, is noted in the file by device, kernel, lag and link; the
+cost models multiply by it. What was measured stays as it was.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import numpy as np
-
-from hetengine.calibrate.references import bare, timed
-from hetengine.calibrate.spec import Reference, Refresh
+from hetengine.calibrate.ratios import Ratios
+from hetengine.calibrate.references import bare, run_reference
+from hetengine.calibrate.spec import Refresh
 from hetengine.calibrate.status import CALIBRATED, judge
 from hetengine.config import TopologyConfig
 from hetengine.errors import UsageError
 
-REPEATS = 4
+REPEATS = 2
 """How often the reference runs are repeated."""
 
-KERNELS_APART = 0.05
+KERNELS_APART = 0.1
 """Standard deviation by which kernels of one device drift apart, in logarithms: what is expected
 before anything is measured."""
 
-_LEAST_ERROR = 0.02
 _NORMAL_95 = 1.96
+
+
+class Refresher:
+    """Repeats the reference runs of a calibration, one after the other and over again.
+
+    Parameters
+    ----------
+    topology : TopologyConfig
+        As read from its file.
+    owner : str
+        What messages begin with, such as the name of the file.
+
+    Attributes
+    ----------
+    references : int
+        How many runs make one turn.
+
+    Raises
+    ------
+    UsageError
+        If it has not been calibrated on this machine lately, or keeps no reference runs.
+    """
+
+    def __init__(self, topology: TopologyConfig, owner: str = "calibrate") -> None:
+        calibration = topology.calibration
+        status, detail = judge(calibration)
+        if calibration is None or status != CALIBRATED:
+            raise UsageError(
+                f"{owner} is {status}: {detail}; only a calibration of this machine can be "
+                "refreshed: run hetengine calibrate"
+            )
+        if not calibration.references:
+            raise UsageError(f"{owner} keeps no reference runs; run hetengine calibrate again")
+        self.references = len(calibration.references)
+        self._turns = itertools.cycle(calibration.references)
+        self._topology = bare(topology)
+        self._ratios = Ratios(topology)
+        self._unseen = self.references
+
+    def run(self) -> None:
+        """Run the next reference run; the first time does not count, as that loads kernels."""
+        spans = run_reference(next(self._turns), self._topology)
+        if self._unseen:
+            self._unseen -= 1
+        else:
+            self._ratios.add(spans)
+
+    def refresh(self) -> Refresh:
+        """Return what the runs so far say."""
+        date = datetime.now(UTC).isoformat(timespec="seconds")
+        return Refresh(date, drift(self._ratios.factors()))
 
 
 def refreshed(
     topology: TopologyConfig, repeats: int = REPEATS, owner: str = "calibrate"
 ) -> TopologyConfig:
-    """Run the reference runs of a calibrated topology and return it with what they say.
+    """Run the reference runs of a calibrated topology again and return it with what they say.
 
     Parameters
     ----------
@@ -50,65 +99,31 @@ def refreshed(
     UsageError
         If it has not been calibrated on this machine lately, or keeps no reference runs.
     """
-    calibration = topology.calibration
-    status, detail = judge(calibration)
-    if calibration is None or status != CALIBRATED:
-        raise UsageError(
-            f"{owner} is {status}: {detail}; only a calibration of this machine can be refreshed: "
-            "run hetengine calibrate"
-        )
-    if not calibration.references:
-        raise UsageError(
-            f"{owner} keeps no reference runs, as files of earlier versions; run hetengine "
-            "calibrate again"
-        )
-    blank = [replace(each, seconds={}) for each in calibration.references]
-    now = timed(blank, bare(topology), repeats + 1)
-    # What has not run in this process before pays for loading its kernels.
-    now = [replace(each, seconds={k: v[1:] for k, v in each.seconds.items()}) for each in now]
-    date = datetime.now(UTC).isoformat(timespec="seconds")
-    refresh = Refresh(date, drift(calibration.references, now))
-    return replace(topology, calibration=replace(calibration, refresh=refresh))
+    refresher = Refresher(topology, owner)
+    for _ in range((1 + repeats) * refresher.references):
+        refresher.run()
+    assert topology.calibration is not None
+    about = replace(topology.calibration, refresh=refresher.refresh())
+    return replace(topology, calibration=about)
 
 
-def drift(then: Sequence[Reference], now: Sequence[Reference]) -> dict[str, list[float]]:
+def drift(found: dict[str, tuple[float, float]]) -> dict[str, list[float]]:
     """Return what takes how much longer, by key: factor and 95 % confidence interval.
 
-    Over all reference runs together, medians over the repeats. A kernel is drawn towards its device
-    as far as its own factor is uncertain, as a measurement is towards what is known before.
+    A kernel is drawn towards its device as far as its own factor is uncertain, as a measurement is
+    towards what is known before.
 
     Parameters
     ----------
-    then, now : sequence of Reference
-        The same runs, timed at calibration and now.
+    found : dict of str to (float, float)
+        Logarithms and their standard errors; see `hetengine.calibrate.ratios.Ratios.factors`.
     """
-    keys = sorted({key for each in then for key in each.seconds})
-    found: dict[str, tuple[float, float]] = {}
-    for key in keys:
-        before, after = _times(then, key), _times(now, key)
-        if before is not None and after is not None:
-            found[key] = _log_ratio(before, after)
-    for key in found:
+    drawn = dict(found)
+    for key, own in found.items():
         device, separator, _ = key.rpartition(".kernels.")
         if separator:
-            found[key] = _drawn(found[key], found[f"{device}.kernels"])
-    return {key: _factor(log, error) for key, (log, error) in found.items()}
-
-
-def _times(runs: Iterable[Reference], key: str) -> list[np.ndarray] | None:
-    """Return the repeats of every run that has the key; None if none took any time."""
-    times = [np.asarray(each.seconds[key]) for each in runs if each.seconds.get(key)]
-    return times if sum(float(np.median(each)) for each in times) > 0.0 else None
-
-
-def _log_ratio(then: list[np.ndarray], now: list[np.ndarray]) -> tuple[float, float]:
-    """Return the logarithm of now over then, in sum over the runs, and its standard error."""
-    log, square = 0.0, 0.0
-    for sign, runs in ((-1.0, then), (1.0, now)):
-        total = sum(float(np.median(each)) for each in runs)
-        log += sign * math.log(total)
-        square += sum(float(np.var(each)) / each.size for each in runs) / total**2
-    return log, math.hypot(math.sqrt(square), _LEAST_ERROR)
+            drawn[key] = _drawn(own, found[f"{device}.kernels"])
+    return {key: _factor(log, error) for key, (log, error) in drawn.items()}
 
 
 def _drawn(own: tuple[float, float], device: tuple[float, float]) -> tuple[float, float]:

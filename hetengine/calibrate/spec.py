@@ -19,6 +19,8 @@ SCATTERED = "scattered"
 BEYOND = "beyond_"
 """per cache, bytes read that were last used longer ago: ``beyond_1048576`` for 1 MiB of others."""
 
+_DETAILED = 3  # dots in a key of a drift that is of one kernel or one lag
+
 
 def is_feature(name: str) -> bool:
     """Whether a coefficient may have this name.
@@ -136,28 +138,26 @@ class Dispatch:
 
 @dataclass
 class Reference:
-    """A short run that is timed when a machine is calibrated, and again to refresh that.
+    """One of the runs a calibration was made of, to be repeated when it is refreshed.
 
     Attributes
     ----------
-    problem, selection : str
+    problem, selection, precision : str
         As in a config.
     rows, columns, rounds : int
         Examples and features of its made-up data, and rounds until it stops.
     density, memory_fraction : float
         Part of the entries that are stored, and what the accelerators hold of the data.
-    seconds : dict of str to list of float
-        What each part of it took, once per repeat; keys are those of `Refresh.drift`.
     """
 
     problem: str
     selection: str
+    precision: str
     rows: int
     columns: int
     rounds: int
     density: float
     memory_fraction: float
-    seconds: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -169,12 +169,22 @@ class Refresh:
     date : str
         ISO 8601, with the time zone.
     drift : dict of str to list of float
-        By ``devices.NAME.kernels``, ``devices.NAME.kernels.KERNEL``, ``devices.HOST.dispatch`` and
-        ``links.NAME``: time now over time then, and its 95 % confidence interval.
+        By ``devices.NAME.kernels``, ``devices.NAME.kernels.KERNEL``, ``devices.HOST.dispatch``,
+        ``devices.NAME.dispatch.LAG`` and ``links.NAME``: time now over time then, and its 95 %
+        confidence interval.
     """
 
     date: str
     drift: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def wholes(self) -> dict[str, float]:
+        """Factors of whole devices, of handing over and of links, by what they are of."""
+        return {
+            key.partition(".")[2].replace(".", " "): values[0]
+            for key, values in self.drift.items()
+            if key.count(".") < _DETAILED
+        }
 
     def check(self, owner: str) -> None:
         """Refuse what cannot be a factor.
@@ -209,7 +219,7 @@ class Calibration:
     intervals : dict of str to list of float
         95 % confidence intervals of rates and latencies, by their key in the file.
     references : list of Reference
-        Short runs timed among the measurements.
+        Some of the runs it was made of.
     refresh : Refresh or None
         What they said when they were last repeated.
     """

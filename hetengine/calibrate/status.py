@@ -58,11 +58,7 @@ def _since(calibration: Calibration) -> str:
     refresh = calibration.refresh
     if refresh is None:
         return ""
-    said = [
-        f"{key.partition('.')[2].replace('.', ' ')} x{values[0]:.2f}"
-        for key, values in refresh.drift.items()
-        if ".kernels." not in key
-    ]
+    said = [f"{what} x{factor:.2f}" for what, factor in refresh.wholes.items()]
     return f"; refreshed {_date(refresh.date):%Y-%m-%d %H:%M} UTC ({', '.join(said)})"
 
 

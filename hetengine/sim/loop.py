@@ -44,7 +44,7 @@ class Loop:
         host, drift = topology.host, Drift(topology.calibration)
         self._drift = drift.program(host.name)
         self._dispatch = {
-            spec.name: drift.dispatch(spec.dispatch, host.name) for spec in topology.devices
+            spec.name: drift.dispatch(spec.dispatch, spec.name) for spec in topology.devices
         }
         times = self._dispatch[host.name]
         self._notify_seconds = max(0.0, times.notify_seconds - 0.5 * times.next_seconds)
@@ -72,7 +72,7 @@ class Loop:
         spec = self._devices[device]
         cost = find(spec.kernels, kernel, "" if work is None else work.variant)
         items = 0 if work is None else work.items
-        return self._drift * _issue_seconds(cost, items, spec.dispatch)
+        return self._drift * issue_seconds(cost, items, spec.dispatch)
 
     def copy_seconds(self, link: str) -> float:
         """Return what handing over a transfer over a link takes."""
@@ -105,7 +105,18 @@ class Loop:
             self._clock.timeout(self._notify_seconds).callbacks.append(woken)
 
 
-def _issue_seconds(cost: KernelCost | None, items: int, dispatch: Dispatch) -> float:
+def issue_seconds(cost: KernelCost | None, items: int, dispatch: Dispatch) -> float:
+    """Return what handing over a launch takes.
+
+    Parameters
+    ----------
+    cost : KernelCost or None
+        What is known about its kernel, if anything.
+    items : int
+        Of its work.
+    dispatch : Dispatch
+        Of its device.
+    """
     if cost is None:
         return dispatch.issue_seconds
     return cost.issue_seconds + cost.issue_item_seconds * items

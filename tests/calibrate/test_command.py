@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hetengine
@@ -11,7 +14,7 @@ from hetengine.__main__ import main
 from hetengine.calibrate import measure as measuring
 from hetengine.calibrate.file import read_topology, write_topology
 from hetengine.calibrate.measure import measure
-from hetengine.calibrate.probes import Probe, Shape, make_data, plan, run_probe
+from hetengine.calibrate.probes import Probe, Shape, data_of, make_data, plan, run_probe, spread
 from hetengine.config import DeviceConfig, LinkConfig, TierConfig, TopologyConfig
 
 TINY, TINY_SPARSE = Shape(300, 20), Shape(300, 120, 0.05)
@@ -44,9 +47,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         context.setattr(measuring.micro.copies, "__defaults__", ((256, 4096),))
         context.setattr(measuring.micro.allocations, "__defaults__", (4096,))
         context.setattr(measuring.micro.disk, "__defaults__", (None, 1 << 20))
-        topology, _ = measure(
-            TopologyConfig("tiny", devices, links, tiers=tiers), probes, 1, references=probes[:1]
-        )
+        topology, _ = measure(TopologyConfig("tiny", devices, links, tiers=tiers), probes, 1)
     path = tmp_path_factory.mktemp("calibrate") / "tiny.yaml"
     write_topology(path, topology)
     return path
@@ -120,6 +121,21 @@ def test_the_plan_covers_every_term_layout_and_precision() -> None:
         (True, "float32"),
         (True, "float64"),
     }
+
+
+def test_runs_on_the_same_data_are_spread_over_a_pass() -> None:
+    probes = plan((TINY, TINY_SPARSE))
+    found = spread(probes)
+    assert Counter(found) == Counter(probes)
+    single = [probe for probe in found if probe.precision == "float32"]
+    assert all(a.shape != b.shape for a, b in itertools.pairwise(single))
+
+
+def test_data_is_made_once_and_the_same_as_ever() -> None:
+    found = data_of(TINY, "float32")
+    assert data_of(TINY, "float32") is found
+    for a, b in zip(found, make_data(TINY, "float32"), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
 @pytest.mark.parametrize(

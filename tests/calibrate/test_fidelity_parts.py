@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fidelity.cases import DEVELOPMENT, PROBES, suite
-from benchmarks.fidelity.measure import middle
 from benchmarks.fidelity.parts import Part, merged, read_parts
 from benchmarks.fidelity.score import Outcome, common_factors, markdown, totals
-from hetengine.calibrate.probes import plan
-from hetengine.calibrate.references import REFERENCES
+from hetengine.calibrate.probes import SHAPES, Shape, plan
+from hetengine.calibrate.references import references_of
 from hetengine.calibrate.spec import Refresh
 
 
@@ -68,14 +67,14 @@ def test_the_error_without_a_refresh_stands_beside_it() -> None:
     assert "| numpy b | no | 2.000 s | one run | 1.900 s | -5.0% | +10.0% |" in text
 
 
-def test_what_several_refreshes_found_is_their_median() -> None:
-    found = [Refresh(f"day {k}", {"links.bus": [k, k - 0.5, k + 0.5]}) for k in (3.0, 1.0, 2.0)]
-    assert middle(found) == Refresh("day 2.0", {"links.bus": [2.0, 1.5, 2.5]})
+def test_no_run_that_calibrates_or_refreshes_is_a_case() -> None:
+    assert not set(plan()) & {*PROBES, *DEVELOPMENT}
 
 
-def test_no_reference_run_has_the_shape_of_a_case() -> None:
-    cases = {probe.shape for probe in (*PROBES, *DEVELOPMENT, *plan())}
-    assert not cases & {probe.shape for probe in REFERENCES}
+def test_no_reference_run_has_a_shape_that_was_not_calibrated() -> None:
+    shapes = {Shape(each.rows, each.columns, each.density) for each in references_of(plan())}
+    assert shapes == set(SHAPES)
+    assert not shapes & {case.probe.shape for case in suite(("numpy",)) if not case.calibrated}
 
 
 def test_no_case_to_tune_on_is_judged() -> None:

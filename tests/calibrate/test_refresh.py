@@ -13,75 +13,104 @@ from hetengine.calibrate import refresh as refreshing
 from hetengine.calibrate.file import read_topology, write_topology
 from hetengine.calibrate.host import this_host
 from hetengine.calibrate.probes import Probe, Shape, make_data, run_probe
-from hetengine.calibrate.references import reference_plan, timed
-from hetengine.calibrate.refresh import drift, refreshed
+from hetengine.calibrate.ratios import Ratios
+from hetengine.calibrate.references import EVERY, bare, references_of, run_reference
+from hetengine.calibrate.refresh import Refresher, drift, refreshed
 from hetengine.calibrate.spec import Calibration, Dispatch, KernelCost, Reference, Refresh
 from hetengine.calibrate.status import judge
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
 from hetengine.errors import UsageError
+from hetengine.sim.cost.drift import Drift
+from hetengine.span import Span
+from hetengine.work import Work
 
 TINY = Probe(Shape(200, 20), rounds=2)
 ALL, EPOCH, GAPS = ("devices.card.kernels", *(f"devices.card.kernels.{k}" for k in ("e", "g")))
-
-
-def reference(**seconds: list[float]) -> Reference:
-    names = {"whole": ALL, "epoch": EPOCH, "gaps": GAPS, "bus": "links.bus"}
-    return Reference(
-        "svm", "gap", 200, 20, 2, 1.0, 0.4, {names[k]: list(v) for k, v in seconds.items()}
-    )
 
 
 @pytest.fixture
 def measured() -> TopologyConfig:
     """A machine calibrated here and now, every kernel known to take a millisecond."""
     kernels = {
-        name: KernelCost(constant_seconds=1e-3)
+        name: KernelCost(constant_seconds=1e-3, issue_seconds=1e-4)
         for name in ("select", "certificate", "dense_gaps", "dense_epoch", "dense_pack")
     }
+    lags = Dispatch(1e-4, 1e-4, 1e-4, 1e-4, issue_seconds=1e-4)
     devices = {
-        "host": DeviceConfig("host", kernels=kernels, dispatch=Dispatch(issue_seconds=1e-4)),
-        "accelerator": DeviceConfig(kernels=kernels),
+        "host": DeviceConfig("host", kernels=kernels, dispatch=lags),
+        "accelerator": DeviceConfig(kernels=kernels, dispatch=lags),
     }
-    links = {"bus": LinkConfig(["host", "accelerator"], 1e9, 1e9)}
+    links = {"bus": LinkConfig(["host", "accelerator"], 1e9, 1e9, host_seconds=1e-4)}
     about = Calibration(
-        datetime.now(UTC).isoformat(),
-        this_host().fingerprint,
-        references=timed(reference_plan([TINY]), TopologyConfig("here", devices, links)),
+        datetime.now(UTC).isoformat(), this_host().fingerprint, references=references_of([TINY])
     )
     return TopologyConfig("here", devices, links, calibration=about)
 
 
-def test_factors_are_ratios_of_medians_in_sum_over_the_runs() -> None:
-    then = [reference(whole=[1.0, 1.0, 9.0], bus=[1.0]), reference(whole=[3.0, 3.0, 3.0])]
-    now = [reference(whole=[2.0, 2.0, 2.0], bus=[1.5]), reference(whole=[4.0, 4.0, 0.1])]
-    found = drift(then, now)
-    assert found[ALL][0] == pytest.approx(1.5, rel=1e-3)
+def run_of(*milliseconds: float, lag: float = 1e-4, issue: float = 1e-4) -> list[Span]:
+    """Epochs one after the other, and a transfer of a megabyte of as long as the first."""
+    spans, now = [], 1.0
+    for k, each in enumerate(milliseconds):
+        begin, now = now, now + 1e-3 * each
+        work = Work(flops=1.0)
+        spans.append(
+            Span("accelerator", "compute", "dense_epoch", "", begin, now, work, "", 0.5, issue)
+        )
+        now += lag
+        if k == 0:
+            moved = Work(bytes_read=1e6)
+            spans.append(Span("accelerator", "up", "c", "", begin, now - lag, moved, "up"))
+    return spans
+
+
+def test_factors_are_measured_over_modelled_times(measured: TopologyConfig) -> None:
+    ratios = Ratios(measured)
+    ratios.add(run_of(1.5, 1.5, 1.5, lag=3e-4, issue=2e-4))
+    found = drift(ratios.factors())
+    assert found["devices.accelerator.kernels.dense_epoch"][0] == pytest.approx(1.5, rel=1e-3)
+    assert found["devices.accelerator.kernels"][0] == pytest.approx(1.5, rel=1e-3)
+    assert found["devices.accelerator.dispatch.next_seconds"][0] == pytest.approx(3.0, rel=1e-3)
     assert found["links.bus"][0] == pytest.approx(1.5, rel=1e-3)
-    factor, low, high = found["links.bus"]
+    factor, low, high = found["devices.host.dispatch"]
     assert low < factor < high
 
 
+def test_the_median_over_the_runs_counts(measured: TopologyConfig) -> None:
+    ratios = Ratios(measured)
+    for slow in (1.2, 1.2, 40.0, 1.2, 1.1):
+        ratios.add(run_of(slow, slow))
+    found = drift(ratios.factors())
+    assert found["devices.accelerator.kernels.dense_epoch"][0] == pytest.approx(1.2, rel=1e-3)
+
+
 def test_an_uncertain_kernel_is_drawn_towards_its_device() -> None:
-    then = [reference(whole=[10.0] * 8, epoch=[5.0] * 8, gaps=[5.0] * 8)]
-    now = [reference(whole=[10.0] * 8, epoch=[5.5] * 8, gaps=[1.0, 9.0, 5.5, 5.5])]
-    found = drift(then, now)
+    found = drift({ALL: (0.0, 0.02), EPOCH: (0.1, 0.02), GAPS: (0.1, 0.4)})
     assert found[ALL][0] == 1.0
-    assert 1.06 < found[EPOCH][0] < 1.1
-    assert 1.0 <= found[GAPS][0] < 1.01
+    assert 1.08 < found[EPOCH][0] < 1.1052
+    assert 1.0 < found[GAPS][0] < 1.02
 
 
-def test_what_only_one_side_has_tells_nothing() -> None:
-    assert drift([reference(bus=[1.0])], [reference(whole=[1.0])]) == {}
+def test_what_the_calibration_does_not_know_tells_nothing(measured: TopologyConfig) -> None:
+    kernels = {name: replace(each, dispatch=Dispatch()) for name, each in measured.devices.items()}
+    ratios = Ratios(replace(measured, devices=kernels))
+    ratios.add(run_of(1.0, 1.0))
+    assert not [key for key in ratios.factors() if ".dispatch." in key]
 
 
-def test_reference_runs_keep_every_repeat(measured: TopologyConfig) -> None:
-    assert measured.calibration is not None
-    again = timed(measured.calibration.references, replace(measured, calibration=None), 2)
-    seconds = again[0].seconds
-    assert {"devices.host.kernels", "devices.accelerator.kernels", "links.bus"} <= set(seconds)
-    assert "devices.host.dispatch" in seconds
-    assert "devices.accelerator.kernels.dense_epoch" in seconds
-    assert all(len(values) == 3 for values in seconds.values())
+def test_one_in_several_probes_is_repeated_as_it_was() -> None:
+    probes = [replace(TINY, rounds=k, precision="float64") for k in range(2 * EVERY)]
+    kept = references_of(probes)
+    assert [each.rounds for each in kept] == [0, EVERY]
+    assert kept[1] == Reference("svm", "gap", "float64", 200, 20, EVERY, 1.0, 0.4)
+
+
+def test_a_reference_run_has_the_commands_of_its_probe(measured: TopologyConfig) -> None:
+    topology = bare(measured)
+    spans = run_reference(references_of([TINY])[0], topology)
+    expected = run_probe(TINY, topology, *make_data(TINY.shape, TINY.precision))
+    assert sorted((s.device, s.label, repr(s.work)) for s in spans) == sorted(
+        (s.device, s.label, repr(s.work)) for s in expected
+    )
 
 
 def test_a_refresh_keeps_what_was_measured_and_reads_back(
@@ -96,26 +125,32 @@ def test_a_refresh_keeps_what_was_measured_and_reads_back(
     assert measured.calibration is not None
     assert found.calibration.refresh is not None
     assert replace(found.calibration, refresh=None) == measured.calibration
-    assert {"devices.host.kernels", "links.bus"} <= set(found.calibration.refresh.drift)
+    assert {"devices.host.kernels", "links.bus", "devices.host.dispatch.notify_seconds"} <= set(
+        found.calibration.refresh.drift
+    )
 
 
 def test_a_second_refresh_compares_with_the_calibration_again(
     measured: TopologyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def twice_as_long(references: list[Reference], *_: object) -> list[Reference]:
-        assert measured.calibration is not None
-        return [
-            replace(blank, seconds={key: [0.0, *(2.0 * v for v in values)] for key, values in old})
-            for blank, kept in zip(references, measured.calibration.references, strict=True)
-            for old in [kept.seconds.items()]
-        ]
-
-    monkeypatch.setattr(refreshing, "timed", twice_as_long)
+    monkeypatch.setattr(refreshing, "run_reference", lambda *_: run_of(2.0, 2.0, lag=2e-4))
     for found in (refreshed(measured), refreshed(refreshed(measured))):
         assert found.calibration is not None
         assert found.calibration.refresh is not None
-        factors = [values[0] for values in found.calibration.refresh.drift.values()]
-        assert factors == pytest.approx([2.0] * len(factors), rel=1e-3)
+        factors = found.calibration.refresh.drift
+        assert factors["devices.accelerator.kernels"][0] == pytest.approx(2.0, rel=1e-3)
+        assert factors["devices.accelerator.dispatch.next_seconds"][0] == pytest.approx(2.0, 1e-3)
+
+
+def test_the_first_turn_does_not_count(
+    measured: TopologyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took = iter((9.0, 3.0, 3.0))
+    monkeypatch.setattr(refreshing, "run_reference", lambda *_: run_of(next(took)))
+    refresher = Refresher(measured)
+    for _ in range(3 * refresher.references):
+        refresher.run()
+    assert refresher.refresh().drift["devices.accelerator.kernels"][0] == pytest.approx(3.0, 1e-3)
 
 
 def test_a_simulation_takes_longer_by_what_the_refresh_found(measured: TopologyConfig) -> None:
@@ -143,9 +178,22 @@ def test_a_simulation_takes_longer_by_what_the_refresh_found(measured: TopologyC
         assert slow[which] == pytest.approx(factor * plain[which])
 
 
+def test_lags_drift_each_on_its_own() -> None:
+    found = {
+        "devices.host.dispatch": [1.5, 1.4, 1.6],
+        "devices.host.dispatch.relay_seconds": [2.0, 1.9, 2.1],
+    }
+    about = Calibration("2026-11-21", "here", refresh=Refresh("2026-11-22", found))
+    times = Dispatch(1.0, 1.0, 1.0, 1.0, 1.0)
+    assert Drift(about).program("host") == 1.5
+    assert Drift(about).dispatch(times, "host") == Dispatch(1.0, 1.0, 2.0, 1.0, 1.0)
+    assert Drift(about).dispatch(times, "card") == times
+
+
 def test_what_was_refreshed_is_said(measured: TopologyConfig) -> None:
     assert measured.calibration is not None
     drifted = {ALL: [1.5, 1.4, 1.6], EPOCH: [1.6, 1.4, 1.6], "links.bus": [0.9, 0.8, 1.0]}
+    drifted["devices.card.dispatch.start_seconds"] = [1.7, 1.6, 1.8]
     about = replace(measured.calibration, refresh=Refresh("2026-11-21T12:30:00+00:00", drifted))
     detail = judge(about)[1]
     assert "; refreshed 2026-11-21 12:30 UTC (card kernels x1.50, bus x0.90)" in detail

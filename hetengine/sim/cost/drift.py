@@ -1,12 +1,12 @@
 """By how much a machine has become slower or faster since it was calibrated, as costs feel it.
 
 A shared machine changes from hour to hour. What a refresh has found stays beside the calibration as
-factors, by device, kernel and link; a launch takes its calibrated time times the factor.
+factors, by device, kernel, lag and link; a launch takes its calibrated time times the factor.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from hetengine.calibrate.spec import Calibration, Dispatch
 from hetengine.topology import LinkSpec
@@ -29,8 +29,19 @@ def kernel_key(device: str, kernel: str) -> str:
 
 
 def dispatch_key(host: str) -> str:
-    """Return the key of the program: handing over, starting and hearing of commands."""
+    """Return the key of the program: what handing over commands takes."""
     return f"devices.{host}.dispatch"
+
+
+def lag_key(device: str, lag: str) -> str:
+    """Return the key of one of the times between commands of a device.
+
+    Examples
+    --------
+    >>> lag_key("card", "relay_seconds")
+    'devices.card.dispatch.relay_seconds'
+    """
+    return f"{dispatch_key(device)}.{lag}"
 
 
 def link_key(link: str) -> str:
@@ -67,18 +78,21 @@ class Drift:
         return self._factors.get(kernel_key(device, kernel), whole)
 
     def program(self, host: str) -> float:
-        """Return the factor of what the program itself takes."""
+        """Return the factor of handing over commands."""
         return self._factors.get(dispatch_key(host), 1.0)
 
-    def dispatch(self, times: Dispatch, host: str) -> Dispatch:
-        """Return the times between commands as they are now."""
-        factor = self.program(host)
-        if factor == 1.0:
-            return times
-        return Dispatch(**{name: factor * seconds for name, seconds in vars(times).items()})
+    def dispatch(self, times: Dispatch, device: str) -> Dispatch:
+        """Return the times between commands of a device as they are now."""
+        return Dispatch(
+            **{
+                each.name: self._factors.get(lag_key(device, each.name), 1.0)
+                * getattr(times, each.name)
+                for each in fields(times)
+            }
+        )
 
     def link(self, link: LinkSpec) -> LinkSpec:
-        """Return a link as it is now: slower in rate, in latency and in handing over."""
+        """Return a link as it is now: slower in rate and in latency."""
         factor = self._factors.get(link_key(link.name), 1.0)
         if factor == 1.0:
             return link

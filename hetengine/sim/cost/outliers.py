@@ -91,11 +91,17 @@ def pauses(measured: Sequence[float], modelled: Sequence[float], runs: Sequence[
     took, should = (
         np.asarray(np.bincount(group, values[kept]), np.float64) for values in (seen, expected)
     )
-    return _weighted_median(took / should, should)
+    return weighted_median(took / should, should)
 
 
-def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Return the value with as much weight below as above, or the mean of two such."""
+def weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return the value with as much weight below as above, or the mean of two such.
+
+    Parameters
+    ----------
+    values, weights : ndarray, shape (n,)
+        At least one; weights greater than 0.
+    """
     order = np.argsort(values)
     share = np.cumsum(weights[order]) / weights.sum()
     low, high = (int(np.searchsorted(share, 0.5 + tiny)) for tiny in (-1e-9, 1e-9))
