@@ -22,6 +22,7 @@ _PRIVATE_BYTES = 1 << 20
 _LITTLE = 1 << 20  # entries that one thread has read before another has been told of them
 _LITTLE_FLOPS = 1 << 22  # as few multiplications, in products of columns
 _LITTLE_GRAM = 1 << 18  # as few numbers, in a matrix that is read once or twice
+_NARROW, _NARROW_RUN = 24, 64  # columns of a product that are few, and rows summed in its type
 _LONG = 2  # examples per thread and row of the matrix, from which they are what is split
 
 
@@ -117,12 +118,17 @@ def _products(kernel: Implementation, team: Team) -> Implementation:
     return run
 
 
-def _gram(team: Team) -> Implementation:
+def _gram(narrow: Implementation, team: Team) -> Implementation:
     """Products of columns: what is longer is split, the examples or the matrix of products."""
 
     def run(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
         if left.size * right.shape[1] <= _LITTLE_FLOPS:
             out += _product(left, right, out.dtype)
+        elif right.shape[1] <= _NARROW < left.shape[1]:
+            sums = np.zeros((team.threads, right.shape[1], left.shape[1] + 1))
+            team.run(narrow, sums, left, right, _NARROW_RUN)
+            for each in sums:
+                out += each[:, :-1].T
         elif left.shape[0] >= _LONG * team.threads * max(out.shape, default=0):
             _gram_by_rows(team, left, right, out)
         else:
@@ -237,8 +243,9 @@ def implementations(threads: int = 1) -> Mapping[str, Implementation]:
         "rows_moments": _summed(shares.moments, team),
         "rows_hinge_gap": _summed(shares.hinge_gap, team),
         "rows_gather": _split(shares.gather, team),
+        "rows_slopes_gather": _summed(shares.slopes_and_gather, team),
         "rows_ascent": _ascent(ascent.ascend, team),
-        "gram": _gram(team),
+        "gram": _gram(shares.narrow_gram, team),
         "rows_several": _summed(shares.slopes_of_several, team),
         "gram_descent": panel.descend,
         "gram_mirror": _mirror(hessian.mirror, team),

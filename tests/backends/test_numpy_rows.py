@@ -151,6 +151,44 @@ def test_gather_and_gram(layout: str, dtype: type, threads: int) -> None:
     assert gram == pytest.approx(1 + wanted.T @ wanted[:, :2], abs=100 * tolerance(dtype))
 
 
+@over_layouts
+@over_dtypes
+@over_threads
+def test_a_pass_that_gathers_does_what_both_do(layout: str, dtype: type, threads: int) -> None:
+    _, rows = make(layout, dtype)
+    label, weight = terms()
+    rng = np.random.default_rng(14)
+    step, base, root = rng.normal(size=D + 1).astype(dtype), rng.normal(size=N), np.sqrt(weight)
+    features, runs = np.array([20, 3, D]), np.arange(0, N, LENGTH)
+    place = np.full(D + 1, -1, np.int32)
+    place[features] = range(3)
+    apart, at_once = (
+        [np.zeros(N), np.zeros(N), np.ones(D + 1), np.zeros((runs.size * LENGTH, 3), dtype)]
+        for _ in range(2)
+    )
+    args = (rows, runs, LENGTH, step, base, label, weight, int(Kind.SQUARED), np.empty(0, dtype))
+    loss = kernel("rows_slopes", threads)(*args, *apart[:3])
+    gathered = (root, features, place)
+    kernel("rows_gather", threads)(rows, runs, LENGTH, *gathered, apart[3])
+    scores, slope, gradient, panel = at_once
+    found = kernel("rows_slopes_gather", threads)(*args, scores, slope, *gathered, panel, gradient)
+    assert found == loss
+    assert all(one.tobytes() == other.tobytes() for one, other in zip(at_once, apart, strict=True))
+    assert panel.any()
+
+
+@over_dtypes
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("columns", [(40, 1), (40, 24), (3, 3)])
+def test_gram_of_few_columns(dtype: type, threads: int, columns: tuple[int, int]) -> None:
+    rng = np.random.default_rng(15)
+    left, right = (rng.normal(size=(1234, count)).astype(dtype) for count in columns)
+    gram = np.ones(columns)
+    kernel("gram", threads)(left, right, gram)
+    wanted = 1 + left.astype(np.float64).T @ right
+    assert gram == pytest.approx(wanted, abs=1e-4 if dtype is np.float32 else 1e-10)
+
+
 @over_dtypes
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("shape", [(5000, 7), (200, 90), (3, 2), (0, 4)])

@@ -105,11 +105,11 @@ def test_warm_points_are_as_good_as_cold_ones(problem: str, place: str) -> None:
 def test_a_model_of_all_rows_or_of_a_sample_leads_to_the_same_path(
     monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
-    from hetengine.solvers.resident import working_set
+    from hetengine.solvers.resident import models
 
-    monkeypatch.setattr(working_set, "_WHOLE_ENTRIES", 1000)
-    monkeypatch.setattr(working_set, "_SAMPLE_ROWS", 256)
-    monkeypatch.setattr(working_set, "_PANEL_SHARE", share)
+    monkeypatch.setattr(models, "_WHOLE_ENTRIES", 1000)
+    monkeypatch.setattr(models, "_SAMPLE_ROWS", 256)
+    monkeypatch.setattr(models, "_PANEL_SHARE", share)
     rng = np.random.default_rng(4)
     X = rng.standard_normal((3000, 150)) + rng.standard_normal((3000, 1))
     y = X[:, :40] @ rng.standard_normal(40) + rng.standard_normal(3000)

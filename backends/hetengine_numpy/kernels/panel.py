@@ -7,7 +7,8 @@ import math
 import numba
 import numpy as np
 
-from hetengine_numpy.kernels.rows import SUMS, by_feature
+from hetengine_numpy.kernels.passes import slopes
+from hetengine_numpy.kernels.rows import SUMS, add_run, by_feature
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -65,6 +66,64 @@ def gather(rows, runs, length, first, last, root, features, place, out):
                         line[at] = scale * rows[0][k]
                 if place[d] >= 0:
                     line[place[d]] = scale
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def slopes_and_gather(
+    rows, runs, length, first, last, step, base, target, weight, kind, partial, scores, slope, root,
+    features, place, out, gradient,
+):  # fmt: skip
+    """Do what `hetengine_numpy.kernels.passes.slopes` and `gather` do, run by run.
+
+    What has come from memory for the one is in cache for the other, which by itself would wait
+    longer for a few features of every row than for all of them.
+
+    Parameters
+    ----------
+    rows, runs, length, first, last, step, base, target, weight, kind, partial, scores, slope
+        As for `hetengine_numpy.kernels.passes.slopes`.
+    root, features, place, out
+        As for `gather`.
+    gradient : ndarray of float64, shape (d + 1,)
+        Grows.
+
+    Returns
+    -------
+    float
+        The summed loss.
+    """
+    total = 0.0
+    for r in range(first, last):
+        total += slopes(
+            rows, runs, length, r, r + 1, step, base, target, weight, kind, partial, scores, slope,
+            gradient,
+        )  # fmt: skip
+        gather(rows, runs, length, r, r + 1, root, features, place, out)
+    return total
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def narrow_gram(left, right, length, first, last, sums):
+    """Add ``left^T right`` to ``sums`` where ``right`` has few columns: libraries are slow then.
+
+    Parameters
+    ----------
+    left : ndarray, shape (n, a)
+    right : ndarray, shape (n, b)
+    length : int
+        Rows whose products are summed in the type of the panels.
+    first, last : int
+        Rows to take.
+    sums : ndarray of float64, shape (b, a + 1)
+        Grows in all but the last column; that gets the sums of ``right``.
+    """
+    factors, scratch = np.empty(length, left.dtype), np.empty(left.shape[1], left.dtype)
+    for a in range(first, last, length):
+        m = min(length, last - a)
+        for j in range(right.shape[1]):
+            for k in range(m):
+                factors[k] = right[a + k, j]
+            add_run((left,), a, m, factors, scratch, sums[j])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")

@@ -13,7 +13,8 @@ from hetengine_numpy.kernels import panel, passes, several
 from hetengine_numpy.kernels.barrier import open_gate
 
 _slopes, _moments, _hinge_gap = passes.slopes, passes.moments, passes.hinge_gap
-_gather, _slopes_of_several = panel.gather, several.slopes_of_several
+_gather, _slopes_and_gather = panel.gather, panel.slopes_and_gather
+_narrow_gram, _slopes_of_several = panel.narrow_gram, several.slopes_of_several
 
 
 @numba.njit(cache=True, nogil=True)
@@ -60,6 +61,28 @@ def gather(gate, part, parts, rows, runs, length, root, features, place, out):
     open_gate(gate, part)
     first, last = _share(runs, part, parts)
     _gather(rows, runs, length, first, last, root, features, place, out)
+
+
+@numba.njit(cache=True, nogil=True)
+def slopes_and_gather(
+    gate, part, parts, values, sums, rows, runs, length, step, base, target, weight, kind, partial,
+    scores, slope, root, features, place, out,
+):  # fmt: skip
+    """Do a share of `hetengine_numpy.kernels.panel.slopes_and_gather`."""
+    open_gate(gate, part)
+    first, last = _share(runs, part, parts)
+    values[part] = _slopes_and_gather(
+        rows, runs, length, first, last, step, base, target, weight, kind, partial, scores, slope,
+        root, features, place, out, sums[part],
+    )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)
+def narrow_gram(gate, part, parts, sums, left, right, length):
+    """Do a share of `hetengine_numpy.kernels.panel.narrow_gram`, in sums of its own."""
+    open_gate(gate, part)
+    first, last = left.shape[0] * part // parts, left.shape[0] * (part + 1) // parts
+    _narrow_gram(left, right, length, first, last, sums[part])
 
 
 @numba.njit(cache=True, nogil=True)

@@ -29,7 +29,7 @@ class Extrapolation:
         self._bound = -np.inf
 
     def certify(
-        self, problem: CoordinateProblem, root: np.ndarray | None, point: Point
+        self, problem: CoordinateProblem, root: np.ndarray | None, point: Point, tol: float
     ) -> tuple[Certificate, np.ndarray, np.ndarray]:
         """Return the best certificate of a point, and the dual point that proves it.
 
@@ -41,6 +41,8 @@ class Extrapolation:
             Square roots of the example weights.
         point : Point
             Of a pass.
+        tol : float
+            Relative gap that is good enough: no better dual point is looked for then.
 
         Returns
         -------
@@ -54,6 +56,8 @@ class Extrapolation:
         # Of earlier points, their slopes and products are all that is needed.
         nothing = np.empty(0)
         self._points.append(replace(point, coef=nothing, scores=nothing))
+        if best[0].relative_gap <= tol:
+            return best
         mixed = self._mixed()
         candidates = [] if self._best is None else [(self._best, self._bound)]
         if mixed is not None:

@@ -52,17 +52,29 @@ class Model:
 
     def grow(self, features: np.ndarray) -> Process:
         """Take in features it does not know."""
-        rows, old = self._rows, self.features.size
-        size = old + features.size
+        rows = self._rows
         shape = (self._runs.size * RUN, features.size)
         fresh = yield rows.run(
             "extend",
-            lambda: np.zeros(shape, rows.real),
+            lambda: rows.panel(self._runs, features.size),
             shape[0] * features.size,
             "model",
             nominal=np.broadcast_to(np.zeros((), rows.real), shape),
         )
         yield rows.gather(self._runs, self._root, features, fresh)
+        yield from self.adopt(features, fresh)
+
+    def adopt(self, features: np.ndarray, fresh: np.ndarray) -> Process:
+        """Take in features it does not know, whose entries somebody else has gathered.
+
+        Parameters
+        ----------
+        features : ndarray of int64, shape (k,)
+        fresh : ndarray, shape (examples of its runs, k)
+            As `Rows.gather` makes it.
+        """
+        rows, old = self._rows, self.features.size
+        size = old + features.size
         # Side by side in one array they would have to be copied whenever features come.
         self._panels.append(fresh)
         self._make_room(size)

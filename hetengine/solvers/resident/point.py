@@ -9,7 +9,7 @@ import numpy as np
 
 from hetengine.problems import CoordinateProblem
 from hetengine.solvers.outcome import Outcome
-from hetengine.solvers.resident.rows import Rows
+from hetengine.solvers.resident.rows import Panel, Rows
 from hetengine.solvers.worker import Process
 
 _LARGE = 0.1  # of the coefficients
@@ -93,6 +93,8 @@ def _between(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 def evaluate_parts(rows: Rows, part: np.ndarray, coef: np.ndarray) -> Process:
     """Pass over all runs at some coefficients; returns a `Point`, and the gradient over a part.
 
+    Products with rows are summed in the type of the rows.
+
     Parameters
     ----------
     rows : Rows
@@ -102,8 +104,9 @@ def evaluate_parts(rows: Rows, part: np.ndarray, coef: np.ndarray) -> Process:
     """
     scores, slope, before = (np.zeros(rows.examples) for _ in range(3))
     sums = [np.zeros(coef.size), np.zeros(coef.size)]
+    step = coef.astype(rows.real)
     here, there = (
-        rows.slopes(runs, coef, before, scores, slope, gradient, rows.real)
+        rows.slopes(runs, step, before, scores, slope, gradient, rows.real)
         for runs, gradient in zip((part, np.setdiff1d(rows.runs, part)), sums, strict=True)
     )
     losses = (yield here), (yield there)
@@ -122,6 +125,8 @@ def evaluate(
     coef: np.ndarray,
     base: Point | None = None,
     exact: bool = False,
+    rough: bool = False,
+    panel: Panel | None = None,
 ) -> Process:
     """Pass over some runs at some coefficients; returns a `Point`.
 
@@ -136,15 +141,19 @@ def evaluate(
         need float64, because the rounding of small ones is small beside the scores.
     exact : bool
         Whether to sum everything in float64.
+    rough : bool
+        Whether products of large steps may be summed in the type of the rows as well.
+    panel : tuple of ndarray, optional
+        What to fill in passing.
     """
     n = rows.examples
     step = coef if base is None else coef - base.coef
     large = float(np.linalg.norm(step)) > _LARGE * float(np.linalg.norm(coef))
-    step = step if large or exact else step.astype(rows.real)
+    step = step if exact or (large and not rough) else step.astype(rows.real)
     partial = np.dtype(np.float64) if exact else rows.real
     before = np.zeros(n) if base is None else base.scores
     scores, slope, gradient = np.zeros(n), np.zeros(n), np.zeros(coef.size)
-    loss = yield rows.slopes(runs, step, before, scores, slope, gradient, partial)
+    loss = yield rows.slopes(runs, step, before, scores, slope, gradient, partial, panel)
     loss = math.nan if loss is None else _finite(loss, gradient)
     return Point(coef, scores, slope, loss, gradient)
 

@@ -27,9 +27,12 @@ _SMALL_ENTRIES = 1 << 20
 # find than to read.
 _AT_ONCE = 8
 
+#: Square roots of the weights, features, and what takes in the features of all examples.
+Panel = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 KERNELS = (
     *("rows_slopes", "rows_moments", "rows_hinge_gap", "rows_gather"),
-    *("rows_ascent", "rows_several", "gram", "gram_descent"),
+    *("rows_slopes_gather", "rows_ascent", "rows_several", "gram", "gram_descent"),
     *("gram_mirror", "gram_learn"),
     *("rows_count", "rows_transpose", "rows_products", "rows_descent"),
 )
@@ -130,14 +133,21 @@ class Rows:
         slope: np.ndarray,
         gradient: np.ndarray,
         partial: np.dtype,
+        panel: Panel | None = None,
     ) -> Event:
         """Add ``X^T slope`` at scores ``base + X step`` to ``gradient``; yields the summed loss.
 
-        ``partial`` is the type in which the gradient of one run is summed.
+        ``partial`` is the type in which the gradient of one run is summed. A panel is filled in
+        passing, as `gather` does.
         """
         args = (*self._in_turn(runs), step, base, self.target, self.weight, self._kind)
-        args += (np.empty(0, partial), scores, slope, gradient)
-        return self._pass("rows_slopes", args, runs, 4.0, 40.0)
+        args += (np.empty(0, partial), scores, slope)
+        if panel is None:
+            return self._pass("rows_slopes", (*args, gradient), runs, 4.0, 40.0)
+        root, features, out = panel
+        args += (root, features, self._place(features), out, gradient)
+        row_bytes = 40.0 + features.size * out.itemsize
+        return self._pass("rows_slopes_gather", args, runs, 4.0, row_bytes)
 
     def several(
         self,
@@ -170,6 +180,15 @@ class Rows:
         label, weight, _, b, margin = state
         args = (self._arrays, runs, RUN, coef, b, label, weight, self.dense, margin, total)
         return self._pass("rows_hinge_gap", args, runs, 4.0 if self.dense else 2.0, 32.0)
+
+    def panel(self, runs: np.ndarray, count: int) -> np.ndarray:
+        """Return what so many features of the examples in runs have room in.
+
+        Rows beyond the end of the data are 0, all others undefined: `gather` writes them.
+        """
+        panel = np.empty((runs.size * RUN, count), self.real)
+        panel[panel.shape[0] - max(int(runs[-1]) + RUN - self.examples, 0) :] = 0
+        return panel
 
     def gather(
         self, runs: np.ndarray, root: np.ndarray, features: np.ndarray, out: np.ndarray

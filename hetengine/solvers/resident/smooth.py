@@ -33,8 +33,13 @@ from hetengine.solvers.worker import Process
 
 _SUFFICIENT = 1e-4
 _SHORTEST = 1e-6
+_NOISE = 1e-6  # of the objective, in which values of points cannot be told apart
 _PART = 4  # times the sample, for the first gradient
 _FINE = 1e-6  # tolerance from which the rounding of float32 products may matter
+_WATCHED = 12  # rounds in which the gap has to fall to a tenth, or the guess of the Hessian is bad
+_SLOW = 0.1
+_TRIES = 2  # guesses in a row that do not bring the gap down to a tenth
+_ROUGH = 1e-2  # relative gap down to which that of large steps does not
 
 
 class Smooth:
@@ -57,6 +62,7 @@ class Smooth:
         self._quadratic = problem.kind in (Kind.PENALTY, Kind.SQUARED)
         self._curvature = Curvature(rows, problem.kind, self._profiled)
         self._known = Continuation(quadratic=False)
+        self._rough = False
 
     def build(self, problem: CoordinateProblem) -> Process:
         """Launch its kernels on nothing."""
@@ -87,6 +93,7 @@ class Smooth:
             gradient = yield from self._curvature.measure(slope)
         inverse = yield from self._curvature.inverse(target.penalty)
         secants = Secants(inverse)
+        self._rough = start is None
         point = self._known.begin(problem, start)
         if point is None and start is not None:
             point = yield from self._at(coefficients(*start, self.rows.features))
@@ -98,16 +105,24 @@ class Smooth:
         elif point is None:
             point = yield from self._from_zero(target, loss, secants)
         status = "diverged" if math.isinf(point.loss) else None
+        pace = _Pace()
         while True:
             point, certificate = yield from self._certified(problem, target, point)
             status = status or self.finish.report(certificate)
+            gap = certificate.relative_gap
+            if self._curvature.improvable and pace.improves(self.finish.rounds, gap, status):
+                yield from self._curvature.again(point.scores)
+                inverse = yield from self._curvature.inverse(target.penalty)
+                secants, status = Secants(inverse), None
             if status is not None:
                 outcome = self._outcome(problem, status, certificate, point)
                 self._known.keep(problem, outcome, point)
                 return outcome
             gradient = target.gradient(point)
             direction = yield self._direction(secants, gradient)
-            fresh = yield from self._step(target, point, gradient, direction)
+            carried = not self._rough or certificate.relative_gap > _ROUGH
+            self._rough = self._rough and carried
+            fresh = yield from self._step(target, point, gradient, direction, carried)
             if fresh is None:
                 status = "stalled"
                 continue
@@ -157,7 +172,8 @@ class Smooth:
         return point
 
     def _at(self, coef: np.ndarray, base: Point | None = None) -> Process:
-        return self._centred((yield from evaluate(self.rows, self.rows.runs, coef, base)))
+        rows = self.rows
+        return self._centred((yield from evaluate(rows, rows.runs, coef, base, rough=self._rough)))
 
     def _centred(self, point: Point) -> Point:
         if not self._profiled:
@@ -166,13 +182,22 @@ class Smooth:
         return point.profiled(self._curvature.means, self.rows.weight)
 
     def _step(
-        self, target: _Penalised, point: Point, gradient: np.ndarray, direction: np.ndarray
+        self,
+        target: _Penalised,
+        point: Point,
+        gradient: np.ndarray,
+        direction: np.ndarray,
+        carried: bool,
     ) -> Process:
-        """Go along a direction until the objective has fallen enough; None if it does not."""
+        """Go along a direction until the objective has fallen enough; None if it does not.
+
+        Scores are carried along from the point, or else measured anew.
+        """
         incline, value, share = float(gradient @ direction), target.value(point), 1.0
         while share >= _SHORTEST:
             self.finish.rounds += 1
-            fresh = yield from self._at(point.coef + share * direction, point)
+            coef = point.coef + share * direction
+            fresh = yield from self._at(coef, point if carried else None)
             if math.isnan(fresh.loss):
                 return fresh
             if self._quadratic:
@@ -181,6 +206,12 @@ class Smooth:
             reached = target.value(fresh)
             if reached <= value + _SUFFICIENT * share * incline:
                 return fresh
+            if reached <= value + _NOISE * abs(value):
+                # Differences of values are lost in rounding here, those of inclines are not:
+                # Hager and Zhang 2005, approximate Wolfe conditions.
+                ends = float(target.gradient(fresh) @ direction)
+                if ends <= (2.0 * _SUFFICIENT - 1.0) * incline:
+                    return fresh
             rise = reached - value - share * incline
             share *= min(max(-0.5 * share * incline / rise, 0.1), 0.5)
         return None
@@ -190,6 +221,7 @@ class Smooth:
         fine = self.finish.stop.tol <= _FINE and self.rows.real == np.float32
         if fine and certificate.relative_gap <= self.finish.stop.tol:
             # Scores carried along in float32 drift by some 1e-7: what ends a run is measured anew.
+            self._rough = False
             point = yield from self._at(point.coef)
             certificate = yield from self._certificate(problem, target, point)
         return point, certificate
@@ -217,6 +249,27 @@ class Smooth:
         else:
             alpha, w = -point.slope, point.coef[: problem.length]
         return Outcome(status, self.finish.rounds, certificate, alpha, w)
+
+
+class _Pace:
+    """Watches whether the gap falls as it does with a good guess of the Hessian."""
+
+    def __init__(self) -> None:
+        self._round, self._gap = 0, math.inf
+        self._tries, self._tried = 0, math.inf
+
+    def improves(self, rounds: int, gap: float, status: str | None) -> bool:
+        """Return whether to make another guess; not for ever where that does not help."""
+        late = rounds - self._round >= _WATCHED
+        slow = late and gap > _SLOW * self._gap
+        if late:
+            self._round, self._gap = rounds, gap
+        if gap <= _SLOW * self._tried:
+            self._tries = 0
+        if self._tries == _TRIES or not (status == "stalled" or (slow and status is None)):
+            return False
+        self._tries, self._tried = self._tries + 1, gap
+        return True
 
 
 class _Penalised:

@@ -46,6 +46,39 @@ class SharedTriangles:
             self._array[stripe] -= factor * np.outer(vector[stripe], vector)
         self._diagonal -= factor * vector**2
 
+    def likeness(self) -> float:
+        """Return the sum of the squares of all correlations but those with themselves.
+
+        A correlation is an element over the roots of the two diagonal elements beside it.
+        """
+        scale, total = self.scale().astype(self._array.dtype), 0.0
+        for first in range(0, scale.size, _STRIPE):
+            stripe = slice(first, first + _STRIPE)
+            part = self._array[stripe] * scale
+            part *= scale[stripe, None]
+            total += float(np.vdot(part, part))
+        return total - float(np.count_nonzero(scale))
+
+    def emptied(self) -> np.ndarray:
+        """Return the array, all 0, for another matrix; this object must not be used again."""
+        self._array[...] = 0.0
+        return self._array
+
+    def scale(self) -> np.ndarray:
+        """Return what makes each diagonal element 1, and 0 for those that are 0."""
+        diagonal = self._diagonal
+        return np.divide(1.0, np.sqrt(diagonal), out=np.zeros(diagonal.size), where=diagonal > 0)
+
+    def shrink(self, share: float) -> None:
+        """Take a share off every element that is not on the diagonal.
+
+        Parameters
+        ----------
+        share : float
+            From 0 to 1.
+        """
+        self._array *= 1.0 - share
+
     def factorised(self, penalty: np.ndarray) -> Solve:
         """Return what applies the inverse of the matrix plus ``diag(penalty)``.
 

@@ -122,8 +122,8 @@ def test_equal_examples_do_not_make_threads_overshoot() -> None:
 def test_features_that_no_sampled_example_has_are_not_missed(
     name: str, intercept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hetengine.solvers.resident.working_set._WHOLE_ENTRIES", 0)
-    monkeypatch.setattr("hetengine.solvers.resident.working_set._SAMPLE_ROWS", 128)
+    monkeypatch.setattr("hetengine.solvers.resident.models._WHOLE_ENTRIES", 0)
+    monkeypatch.setattr("hetengine.solvers.resident.models._SAMPLE_ROWS", 128)
     X, y = make_data(name, rows=3000)
     X[:, 5] = 0.0
     X[70:75, 5] = 30.0

@@ -75,9 +75,9 @@ def test_every_launch_says_what_it_has_to_do() -> None:
 @pytest.mark.parametrize(("examples", "features"), [(100_000, 500), (50_000, 2000), (10**6, 20)])
 def test_the_sample_is_the_one_that_makes_a_solve_shortest(examples: int, features: int) -> None:
     """Compared with every other ratio by the cost model that the ratio is derived from."""
-    passes, unit = 20.0 * examples, float(features) ** 2
-    ratios = np.linspace(2.5, 16.0, 1000)
-    costs = ratios * unit + 11.5 / np.log(ratios) * passes
+    passes, unit = 24.0 * examples, float(features) ** 2
+    ratios = np.linspace(1.0, 16.0, 1000)
+    costs = ratios * unit + 11.5 / np.log1p(ratios) * passes
     found = sample_ratio(examples, features)
-    cost = found * unit + 11.5 / np.log(found) * passes
+    cost = found * unit + 11.5 / np.log1p(found) * passes
     assert cost <= 1.01 * costs.min()

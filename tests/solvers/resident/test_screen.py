@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, Lasso
 
 from hetengine.problems import CoordinateProblem, lambda_max
-from hetengine.solvers.resident import working_set
+from hetengine.solvers.resident import steps, working_set
 from hetengine.solvers.resident.rows import Rows
 from hetengine.solvers.resident.screen import Screen
 from tests.solvers.resident.harness import build, make_data, solve
@@ -79,7 +79,7 @@ def test_most_features_are_ruled_out_on_the_way(
     name: str, dtype: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem, best = make(name, 80, 600, 3, 0.5, False, False, dtype)
-    monkeypatch.setattr(working_set, "_FIRST", 4)  # many rounds
+    monkeypatch.setattr(steps, "FIRST", 4)  # many rounds
     out = ruled_out(problem, 1e-7)
     assert out.sum() > 300
     assert not best[out].any()
@@ -98,7 +98,7 @@ def test_steps_that_leave_out_what_is_ruled_out_reach_the_same_optimum(
         return descend(self, gram, penalties, beta, *rest)
 
     monkeypatch.setattr(Rows, "descend", watched)
-    monkeypatch.setattr(working_set, "_WORTH", 1.0)  # for any feature left out
+    monkeypatch.setattr(steps, "_WORTH", 1.0)  # for any feature left out
     outcome = solve(problem, tol=1e-12).outcome
     assert any(later < earlier for earlier, later in pairwise(sizes))
     assert outcome.alpha[: best.size] == pytest.approx(best, abs=1e-7)

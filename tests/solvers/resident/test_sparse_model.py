@@ -53,8 +53,8 @@ def test_the_optimum_is_that_of_scikit_learn(
     run = solve(problem, tol=1e-10)
     assert run.outcome.status == "converged"
     method: Any = run.solver.method
-    assert method._model.multiplied == (kept == "products")
-    assert (len(method._model._blocks()) > 1) == (kept == "blocks")
+    assert method.models.current.multiplied == (kept == "products")
+    assert (len(method.models.current._blocks()) > 1) == (kept == "blocks")
     ratio = problem.l1 / (problem.l1 + problem.l2)
     options: Any = {"l1_ratio": ratio, "fit_intercept": intercept}
     peer = ElasticNet(problem.l1 + problem.l2, tol=1e-13, max_iter=200_000, **options).fit(X, y)
@@ -87,8 +87,8 @@ def test_a_run_can_be_repeated_bit_by_bit(threads: int, kept: str) -> None:
 def test_features_that_are_rare_are_not_missed_where_rounds_begin_on_a_sample(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hetengine.solvers.resident.working_set._WHOLE_ENTRIES", 0)
-    monkeypatch.setattr("hetengine.solvers.resident.working_set._SAMPLE_ROWS", 128)
+    monkeypatch.setattr("hetengine.solvers.resident.models._WHOLE_ENTRIES", 0)
+    monkeypatch.setattr("hetengine.solvers.resident.models._SAMPLE_ROWS", 128)
     X, y = draw(3000, 40, 8)
     X = X.tolil()
     X[:, 39] = 0.0

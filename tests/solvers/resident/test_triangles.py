@@ -52,6 +52,20 @@ def test_an_outer_product_is_taken_off() -> None:
         assert error(triangles, less, np.full(300, strength)) < 1e-10
 
 
+def test_what_is_not_on_the_diagonal_is_shrunk() -> None:
+    matrix = make(300, np.float64)
+    matrix[7] = matrix[:, 7] = 0.0
+    triangles = SharedTriangles(matrix.copy())
+    scale = triangles.scale()
+    correlations = matrix * scale * scale[:, None]
+    assert scale[7] == 0.0
+    assert triangles.likeness() == pytest.approx((correlations**2).sum() - 299)
+    triangles.shrink(0.25)
+    less = 0.75 * matrix + 0.25 * np.diag(matrix.diagonal())
+    for strength in (1.0, 2.0):
+        assert error(triangles, less, np.full(300, strength)) < 1e-10
+
+
 def test_a_matrix_that_rounding_has_made_indefinite_is_factorised_all_the_same() -> None:
     matrix = np.ones((5, 5), np.float32) - np.diag(np.full(5, 1e-5, np.float32))
     solve = SharedTriangles(matrix).factorised(np.full(5, 1e-9))
