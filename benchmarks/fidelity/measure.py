@@ -33,7 +33,6 @@ from hetengine.record.trace import trace_events
 from hetengine.span import Span
 
 TRIES = 3
-PASSES = 4
 SEED = 1
 TOPOLOGIES = {"numpy": "cpu_limited", "opencl": "opencl"}
 
@@ -71,7 +70,7 @@ def calibrations(names: tuple[str, ...], folder: Path, reuse: bool) -> dict[str,
     for name in names:
         path = folder / f"topology_{name}.yaml"
         if not (reuse and path.is_file()):
-            write_topology(path, measure(opened(name), plan(SHAPES), PASSES, say)[0])
+            write_topology(path, measure(opened(name), plan(SHAPES), say=say)[0])
         found[name] = read_topology(path)
         status, detail = judge(found[name].calibration)
         say(f"{path}: {status}, {detail}")

@@ -15,7 +15,7 @@ from hetengine.tool import ToolParser, answer
 
 _ABOUT = """\
 Measure the devices and links of a topology on this machine and write them to a topology file.
-Takes about two minutes; keep the machine quiet meanwhile. Use the file with
+Takes two to three minutes; keep the machine quiet meanwhile. Use the file with
 
     hetengine mode=simulate topology_file=FILE
 
@@ -30,7 +30,6 @@ A simulated run says in its closing table and in summary.json whether its topolo
 this machine lately (CALIBRATED), more than 30 days ago (STALE), elsewhere (FOREIGN), or not at all
 (UNCALIBRATED).
 """
-_PASSES = 4
 
 
 def main(words: Sequence[str]) -> int:
@@ -50,9 +49,10 @@ def main(words: Sequence[str]) -> int:
     def run() -> None:
         options = _parse(words)
         if options.refresh is None:
-            out, passes = options.out or default_out(), options.passes
-            passes = _PASSES if passes is None else passes
-            calibrate(options.overrides, out, passes, force=options.force, quick=options.quick)
+            out = options.out or default_out()
+            calibrate(
+                options.overrides, out, options.passes, force=options.force, quick=options.quick
+            )
             return
         typed = [
             f"--{name}" for name in ("out", "passes", "force", "quick") if _given(options, name)
@@ -68,7 +68,12 @@ def main(words: Sequence[str]) -> int:
 
 
 def calibrate(
-    overrides: Sequence[str], out: Path, passes: int, *, force: bool = False, quick: bool = False
+    overrides: Sequence[str],
+    out: Path,
+    passes: int | None = None,
+    *,
+    force: bool = False,
+    quick: bool = False,
 ) -> Path:
     """Measure, print and write.
 
@@ -78,8 +83,8 @@ def calibrate(
         ``topology=NAME`` and keys below it, or ``topology_file=PATH``.
     out : pathlib.Path
         The file to write.
-    passes : int
-        How often all probes are run.
+    passes : int, optional
+        How often all probes are run; by default as often as some three minutes allow.
     force : bool
         Write over an existing file.
     quick : bool
@@ -105,7 +110,7 @@ def calibrate(
 
     if out.exists() and not force:
         raise UsageError(f"{out} exists; choose another --out or say --force")
-    if passes < 1:
+    if passes is not None and passes < 1:
         raise UsageError(f"--passes={passes} must be at least 1")
     topology = compose(overrides).topology
     begun = time.perf_counter()
@@ -166,7 +171,11 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         help="which machine to open (default: topology=cpu_limited)",
     )
     parser.add_argument("--out", type=Path, help=f"default: {default_out()}")
-    parser.add_argument("--passes", type=int, help=f"runs of all probes (default: {_PASSES})")
+    parser.add_argument(
+        "--passes",
+        type=int,
+        help="runs of all probes (default: what three minutes allow, at most 4)",
+    )
     parser.add_argument("--force", action="store_true", help="write over an existing file")
     parser.add_argument("--quick", action="store_true", help="two small shapes only")
     parser.add_argument(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import platform
+import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -32,6 +33,7 @@ _PACKAGES = ("hetengine", "numpy", "numba", "scipy", "simpy", "pyopencl", "cupy-
 _FREE_DUPLEX = 0.95
 _CORES = "processor"
 _FEW = 0.02
+_MOST_PASSES, _MOST_SECONDS = 4, 165.0
 
 Say = Callable[[str], None]
 
@@ -66,7 +68,7 @@ class Measured:
 def measure(
     topology: TopologyConfig,
     probes: list[Probe],
-    passes: int,
+    passes: int | None = None,
     say: Say = lambda _: None,
 ) -> tuple[TopologyConfig, Measured]:
     """Measure every device and link of a topology.
@@ -77,8 +79,9 @@ def measure(
         What to open; every device must be able to run here.
     probes : list of Probe
         What to train.
-    passes : int
-        How often to train all of it, so that a disturbance does not hit one kernel alone.
+    passes : int, optional
+        How often to train all of it, so that a disturbance does not hit one kernel alone; as often
+        as is done within some three minutes by default, at most four times.
     say : callable
         Receives a line per step.
 
@@ -96,6 +99,7 @@ def measure(
     BackendUnavailable
         If a device cannot run here.
     """
+    begun = time.monotonic()
     opened = bare(topology)
     if not opened.build().accelerators:
         raise UsageError(
@@ -109,15 +113,27 @@ def measure(
     for reference in references:
         run_reference(reference, opened)  # builds kernels
     harvest = Harvest(domains=domains(opened))
-    disturbed = 0
-    for turn in range(passes):
-        say(f"probes, pass {turn + 1} of {passes}: {len(probes)} short runs")
+    disturbed, runs = 0, 0
+    for turn in _turns(passes, begun):
+        say(f"probes, pass {turn + 1}: {len(probes)} short runs")
         disturbed += _train(spread(probes), opened, harvest)
+        runs += len(probes)
     gc.unfreeze()
     data_of.cache_clear()
-    _warn(disturbed, passes * len(probes), say)
+    _warn(disturbed, runs, say)
     say("fits")
     return calibrated(opened, harvest, found, references), found
+
+
+def _turns(passes: int | None, begun: float) -> Iterator[int]:
+    """Count passes: as many as asked for, or until the next one would take too long."""
+    longest = 0.0
+    for turn in range(passes or _MOST_PASSES):
+        started = time.monotonic()
+        if passes is None and turn and started - begun + longest > _MOST_SECONDS:
+            return
+        yield turn
+        longest = max(longest, time.monotonic() - started)
 
 
 def _warn(disturbed: int, runs: int, say: Say) -> None:

@@ -111,6 +111,22 @@ def test_simulation_on_a_measured_topology_repeats_to_the_bit(measured: Path) ->
     assert first == second
 
 
+@pytest.mark.parametrize(
+    ("passes", "seconds", "wanted"),
+    [(None, 10.0, 4), (None, 50.0, 3), (None, 300.0, 1), (6, 90, 6)],
+)
+def test_passes_end_within_three_minutes_unless_more_are_asked_for(
+    passes: int | None, seconds: float, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(measuring.time, "monotonic", lambda: now[0])
+    turns = []
+    for turn in measuring._turns(passes, now[0]):
+        turns.append(turn)
+        now[0] += seconds
+    assert turns == list(range(wanted))
+
+
 def test_the_plan_covers_every_term_layout_and_precision() -> None:
     probes = plan((TINY, TINY_SPARSE))
     assert {p.problem for p in probes} == {"svm", "lasso", "logistic", "squared_hinge", "ridge"}

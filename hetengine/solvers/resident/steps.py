@@ -155,6 +155,7 @@ class Steps:
         exact: bool = False,
         possible: np.ndarray | None = None,
         later: Sequence[float] = (),
+        settle: bool = False,
     ) -> Process:
         """Minimise the model with the penalty, pass over the rows, go as far as that is good.
 
@@ -173,6 +174,8 @@ class Steps:
             False for features that are known to be 0 in every solution.
         later : sequence of float
             Strengths whose points are measured in the same pass.
+        settle : bool
+            Whether the exact model may be made in a pass over all rows.
         """
         models = self.models
         enough = max(_DECREASE * tol * tol, _LEAST_DECREASE) * max(point.loss, 0.0)
@@ -181,7 +184,7 @@ class Steps:
         if later:
             fresh = yield from self._along(problem, point, coef, enough, later)
         else:
-            whole = runs.size == self.rows.runs.size and not models.exact
+            whole = runs.size == self.rows.runs.size and not models.exact and settle
             wanted = _demanded(problem, point, coef, foreseen) if whole else None
             fresh = yield from self.at(runs, coef, None if exact else point, exact, wanted)
         if math.isnan(fresh.loss):

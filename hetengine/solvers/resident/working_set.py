@@ -34,6 +34,7 @@ _SAMPLE_TOL = 1e-4
 _DRIFT = 2e-7  # relative gap below which scores carried along in float32 steps show it
 _SLOW = 6  # rounds after which it is taken to be in the way, twice as many of a coarse tolerance
 _COARSE = 1e-5
+_ROUGH = 1e-2  # tolerance that is reached before an exact model has paid
 _EASY, _TIGHTER = 3, 1e-2  # rounds after which the model's minimum is sought harder, and how much
 _TIGHT = 0.1  # the same where the model is exact: then a pass costs more than epochs do
 
@@ -180,8 +181,9 @@ class WorkingSet:
         if self.finish.rounds > _EASY:
             tol = self.finish.stop.tol * _TIGHTER
         point = yield from self._steps.improve(
-            problem, self.rows.runs, point, tol, exact, screen.possible, later
-        )
+            problem, self.rows.runs, point, tol, exact, screen.possible, later,
+            settle=self.finish.stop.tol < _ROUGH,
+        )  # fmt: skip
         certificate, theta = yield from self._certificate(problem, point, dual, screen)
         return point, certificate, theta
 
