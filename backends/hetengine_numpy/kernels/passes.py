@@ -14,9 +14,8 @@ from hetengine_numpy.kernels import columns
 from hetengine_numpy.kernels.losses import losses
 from hetengine_numpy.kernels.rows import SUMS, add, add_run, ahead_of, ask_for, by_feature, dot
 
-_columns_add_run, _columns_moments, _columns_scores = (
-    columns.add_run, columns.moments, columns.scores,
-)  # fmt: skip
+_columns_add_run, _columns_moments = columns.add_run, columns.moments
+_columns_scores = columns.scores
 
 
 @numba.njit(cache=True, nogil=True)
