@@ -19,6 +19,39 @@ def root_of(buffer: Buffer) -> Buffer:
     return buffer
 
 
+def take_all(buffers: Iterable[Buffer]) -> list[tuple[Leases, list[Buffer]]]:
+    """Count a use of each buffer, whichever device it is on; a command needs them all or none.
+
+    Returns
+    -------
+    list of (Leases, list of Buffer)
+        What to give back, to whom.
+
+    Raises
+    ------
+    UsageError
+        If one of them has been freed; none is counted then.
+    """
+    owners: dict[Leases, list[Buffer]] = {}
+    for root in dict.fromkeys(map(root_of, buffers)):
+        owners.setdefault(root.device.leases, []).append(root)
+    taken: list[tuple[Leases, list[Buffer]]] = []
+    try:
+        for leases, roots in owners.items():
+            leases.take(roots)
+            taken.append((leases, roots))
+    except UsageError:
+        give_back_all(taken)
+        raise
+    return taken
+
+
+def give_back_all(taken: Iterable[tuple[Leases, list[Buffer]]]) -> None:
+    """End the uses that `take_all` has counted."""
+    for leases, roots in taken:
+        leases.give_back(roots)
+
+
 class Leases:
     """Commands in flight per buffer of one device; safe from any thread.
 

@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike
 from hetengine.clock import WallClock, passive
 from hetengine.device import Buffer, Device, Event, HostFunction, Kernel
 from hetengine.errors import DeviceFailure, HetengineError, OutOfCapacity, UsageError
+from hetengine.leases import give_back_all, take_all
 from hetengine.span import Observer, Span
 from hetengine.topology import DeviceSpec
 from hetengine.work import Work, WorkOf
@@ -287,7 +288,7 @@ class ThreadedDevice(Device):
         buffers: list[Buffer],
     ) -> Completion:
         self._check_open()
-        _take(buffers)
+        taken = take_all(buffers)
         waits = [_latch_of(each) for each in after]
         self.clock.expect()
 
@@ -310,7 +311,7 @@ class ThreadedDevice(Device):
                     self._report(event, name, category, amount, busy)
             except Exception as caught:  # the error travels in the event
                 error = _failure(self.name, event.label, caught)
-            _give_back(buffers)
+            give_back_all(taken)
             event.latch.open(error)
             self.clock.post(event, value, error)
 
@@ -339,18 +340,6 @@ class ThreadedDevice(Device):
                 busy,
             )
         )
-
-
-def _take(buffers: list[Buffer]) -> None:
-    for buffer in buffers:
-        buffer.device.leases.check(buffer, "use")
-    for buffer in buffers:
-        buffer.device.leases.take([buffer])
-
-
-def _give_back(buffers: list[Buffer]) -> None:
-    for buffer in buffers:
-        buffer.device.leases.give_back([buffer])
 
 
 def _failure(device: str, label: str, caught: Exception) -> Exception:

@@ -127,7 +127,7 @@ class NumpyDevice(ThreadedDevice):
                 f"{self.name}: section [{offset}, {end}) of {buffer.label} is not within its "
                 f"{buffer.nbytes} bytes"
             )
-        return buffer.array.reshape(-1).view(np.uint8)[offset:end].view(dtype)
+        return np.ndarray(count, dtype, buffer.array, offset)
 
     def load(self, name: str) -> Kernel:
         """Find a kernel by name."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from hetengine.device import Buffer, HostFunction, Kernel
 from hetengine.errors import UsageError
+from hetengine.leases import give_back_all, take_all
 from hetengine.sim.fluid import Hop
 from hetengine.sim.loop import Loop
 from hetengine.sim.queue import Command, Promise
@@ -41,7 +42,7 @@ class Launch(Command):
         What it has to do; a callable gets the result.
     """
 
-    __slots__ = ("args", "buffers", "device", "kernel", "work_of")
+    __slots__ = ("args", "device", "kernel", "leased", "work_of")
 
     def __init__(
         self,
@@ -57,9 +58,8 @@ class Launch(Command):
         self.device = device
         self.kernel = kernel
         self.args = args
-        self.buffers = buffers
         self.work_of = work
-        device.leases.take(buffers)
+        self.leased = take_all(buffers)
 
     def issue_seconds(self, loop: Loop) -> float:
         """Return the cost of its kernel."""
@@ -98,8 +98,8 @@ class Launch(Command):
 
     def release(self) -> None:
         """Let go of the arguments."""
-        self.device.leases.give_back(self.buffers)
-        self.args = self.buffers = ()
+        give_back_all(self.leased)
+        self.args = ()
 
 
 class Copy(Command):
@@ -119,7 +119,7 @@ class Copy(Command):
         Buffers of the same size; neither may be released until the copy has run.
     """
 
-    __slots__ = ("destination", "device", "route", "source")
+    __slots__ = ("destination", "device", "leased", "route", "source")
 
     def __init__(
         self,
@@ -138,9 +138,7 @@ class Copy(Command):
         self.source = source
         nbytes = source.nbytes
         self.work = Work(bytes_read=nbytes, bytes_written=nbytes)
-        source.device.leases.check(source, "copy")
-        destination.device.leases.take((destination,))
-        source.device.leases.take((source,))
+        self.leased = take_all((destination, source))
 
     def issue_seconds(self, loop: Loop) -> float:
         """Return the cost of the dearest of its links."""
@@ -167,8 +165,7 @@ class Copy(Command):
 
     def release(self) -> None:
         """Let go of both buffers."""
-        self.destination.device.leases.give_back((self.destination,))
-        self.source.device.leases.give_back((self.source,))
+        give_back_all(self.leased)
 
 
 def _flat(buffer: Buffer) -> np.ndarray:

@@ -7,7 +7,8 @@ areas on each side let one shipment travel while the last is unpacked and the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -23,6 +24,7 @@ _SECTION_TYPES = {"slots": np.int32, "starts": np.int64, "lens": np.int32, "indi
 _PULLED = ("w", "alpha", "gap")
 _RESTATED = ("h", "p", "q")
 _PADDING_BYTES = 6 * 256
+_SLOT_BYTES = 16  # slot, start and length
 _AHEAD = 2 * STAGING_AREAS
 
 
@@ -65,6 +67,7 @@ class Accelerator(Worker):
             name: host.alloc(f"{device.name}.push.{name}", self._local(name).shape, self.real)
             for name in ("w", "alpha")
         }
+        self._label_bytes = 4 * self.real.itemsize + _SLOT_BYTES
         self._order = host.alloc(f"{device.name}.order", arena.slots, np.int32)
         for each in (*self._packing, *self._pulled.values(), *self._pushed.values(), self._order):
             device.pin(each)
@@ -107,7 +110,8 @@ class Accelerator(Worker):
     def prepare(self) -> Process:
         """Build the kernels with launches that touch nothing."""
         none, nothing = np.empty(0, np.int64), np.empty(0)
-        yield self._ship(none, none, nothing, nothing, 0, [])
+        labels = self._labels(none, none, none, nothing, nothing)
+        yield self._ship(none, 0, labels, [])
         if self._compact is not None:
             yield self._launch_compact(0)
         yield self.epoch(0, 1.0, 0.0)
@@ -152,11 +156,14 @@ class Accelerator(Worker):
         if swap.incoming.size and self.residency.needs_compaction(swap.incoming):
             yield from self._close_gaps()
         slots = self.residency.admit(swap.incoming)
+        starts = self.residency.starts[slots] if self.arena.sparse else slots
         events: list[Event] = []
-        for k, part in enumerate(self._shipments(swap.incoming)):
+        for k, (part, elements) in enumerate(self._shipments(swap.incoming)):
             if k >= _AHEAD:  # as much as keeps the queues busy: more would only be in their way
                 yield events[k - _AHEAD]
-            events.append(self._ship(swap.incoming[part], slots[part], alpha, h, k, events))
+            ids = swap.incoming[part]
+            labels = self._labels(ids, slots[part], starts[part], alpha, h)
+            events.append(self._ship(ids, elements, labels, events))
         self.elements = self.residency.used_elements
         yield from self._reorder(self.residency.slots)
         if events:
@@ -186,39 +193,42 @@ class Accelerator(Worker):
         ]
         yield events[-1]
 
-    def _shipments(self, ids: np.ndarray) -> Iterator[slice]:
-        """Cut the incoming columns into shipments that fit a staging area."""
-        per_column = 4 * self.real.itemsize + 16
-        ends = np.cumsum(self._host.lens[ids] * self.element_bytes + per_column)
+    def _shipments(self, ids: np.ndarray) -> list[tuple[slice, int]]:
+        """Cut the incoming columns into shipments that fit a staging area; count elements.
+
+        All at once: NumPy lets go of the interpreter, which others hold once commands run.
+        """
+        cuts: list[tuple[slice, int]] = []
+        elements = np.concatenate([[0], np.cumsum(self._host.lens[ids])])
+        ends = elements * self.element_bytes + np.arange(elements.size) * self._label_bytes
         room = self.arena.staging_bytes - _PADDING_BYTES
         first = 0
         while first < ids.size:
-            base = ends[first - 1] if first else 0
-            last = int(np.searchsorted(ends, base + room, side="right"))
-            last = max(last, first + 1)
-            yield slice(first, last)
+            fits = int(np.searchsorted(ends, ends[first] + room, side="right")) - 1
+            last = max(fits, first + 1)
+            cuts.append((slice(first, last), int(elements[last] - elements[first])))
             first = last
+        return cuts
 
     def _ship(
         self,
         ids: np.ndarray,
-        slots: np.ndarray,
-        alpha: np.ndarray,
-        h: np.ndarray,
-        k: int,
+        elements: int,
+        labels: Callable[[dict[str, Buffer]], None],
         sent: list[Event],
     ) -> Event:
-        """Pack, send and unpack one shipment through staging area ``k`` modulo two."""
-        area = k % STAGING_AREAS
-        elements = self._host.elements(ids)
+        """Pack, send and unpack one shipment, through one staging area after the other."""
+        area = len(sent) % STAGING_AREAS
         layout = self.arena.shipment_sections(ids.size, elements)
         nbytes = layout.pop("end")[0]
         packing = self._sections(self._packing[area], layout)
         staging = self._sections(self._staging[area], layout)
-        free = sent[-STAGING_AREAS:][:1] if k >= STAGING_AREAS else []
-        labels = self._labels(ids, slots, alpha, h, packing)
-        self.watch(self._host.run("label", labels, ids.size, "swap", free))
-        packed = self._host.pack(ids, packing)
+        amount = move_work(
+            ids.size, elements, self.element_bytes, self._label_bytes, self._host.real
+        )
+        free = sent[-STAGING_AREAS:][:1] if len(sent) >= STAGING_AREAS else []
+        label = partial(labels, packing)
+        packed = self.watch(self._host.pack(ids, packing, label, amount, free))
         moved = self.watch(
             self.device.copy(
                 self._staging[area].section(0, nbytes),
@@ -230,9 +240,6 @@ class Accelerator(Worker):
         names = ("slots", "params", "starts", "lens", "values", "indices")
         args = (*(staging[name] for name in names if name in staging), *self.columns)
         args += tuple(self.state[name] for name in STATE[:-1])
-        amount = move_work(
-            ids.size, elements, self.element_bytes, 4 * self.real.itemsize + 16, self._host.real
-        )
         amount = reading(amount, self.reads, self.residency.used_elements * self.element_bytes)
         return self.watch(
             self.device.launch(self._unpack, args, amount, after=[moved], category="swap")
@@ -248,13 +255,14 @@ class Accelerator(Worker):
         self,
         ids: np.ndarray,
         slots: np.ndarray,
+        starts: np.ndarray,
         alpha: np.ndarray,
         h: np.ndarray,
-        sections: dict[str, Buffer],
-    ):
-        problem, starts = self.problem, self.residency.starts[slots] if ids.size else slots
+    ) -> Callable[[dict[str, Buffer]], None]:
+        """Return what writes all of a shipment but the columns."""
+        problem = self.problem
 
-        def write() -> None:
+        def write(sections: dict[str, Buffer]) -> None:
             sections["slots"].array[:] = slots
             params = sections["params"].array.reshape(-1, 4)
             for k, values in enumerate((alpha, h, problem.p, problem.q)):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from hetengine.device import Buffer, Device, Event, HostFunction
+from hetengine.device import Buffer, Device, Event, HostFunction, Kernel
 from hetengine.problems import CoordinateProblem
 from hetengine.problems.matrix import Columns, DenseColumns, SparseColumns
 from hetengine.solvers import work
@@ -29,6 +29,35 @@ def _arrays(columns: Columns) -> tuple[np.ndarray, ...]:
         return (columns.values, columns.indices, columns.starts, columns.lens)
     kinds = (columns.dtype,) if columns.layout == "dense" else (columns.dtype, "u4", "i8", "i4")
     return tuple(np.broadcast_to(np.zeros((), kind), columns.count) for kind in kinds)
+
+
+class Labelled:
+    """The kernel that packs columns, and what goes with them, as one command.
+
+    Two commands would wait for each other's threads longer than a label takes to write.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Packs the columns.
+    label : callable
+        Writes the rest of the shipment.
+
+    Attributes
+    ----------
+    name : str
+        That of the kernel.
+    """
+
+    def __init__(self, kernel: Kernel, label: Callable[[], None]) -> None:
+        self.name = kernel.name
+        self._kernel = kernel
+        self._label = label
+
+    def __call__(self, *args: Any) -> None:
+        """Write the label, then pack."""
+        self._label()
+        self._kernel(*args)
 
 
 class HostColumns:
@@ -115,12 +144,38 @@ class HostColumns:
         amount = work.gaps_work(ids.size, self.elements(ids), self.element_bytes, self.real)
         return self._launch("square_norms", args, amount, "prepare")
 
-    def pack(self, ids: np.ndarray, sections: dict[str, Buffer]) -> Event:
-        """Gather the listed columns into the sections of a shipment on the host."""
+    def pack(
+        self,
+        ids: np.ndarray,
+        sections: dict[str, Buffer],
+        label: Callable[[], None],
+        amount: Work,
+        after: Iterable[simpy.Event],
+    ) -> Event:
+        """Gather the listed columns into the sections of a shipment on the host.
+
+        Parameters
+        ----------
+        ids : ndarray of int64
+            Coordinates.
+        sections : dict of str to Buffer
+            Of a packing area.
+        label : callable
+            Writes what goes with the columns into the other sections.
+        amount : Work
+            Of both.
+        after : iterable of event
+            What the packing area is waited for with.
+        """
         names = ("values", "indices") if self.sparse else ("values",)
-        args = (*self.arrays, ids, *(sections[name] for name in names))
-        amount = work.move_work(ids.size, self.elements(ids), self.element_bytes, 0, self.real)
-        return self._launch("pack", args, amount, "swap")
+        args = (*self._packed_from(ids), *(sections[name] for name in names))
+        kernel = Labelled(self._kernels["pack"], label)
+        amount = work.reading(amount, "data", self._nbytes)
+        return self.host.launch(kernel, args, amount, after=after, category="swap")
+
+    def _packed_from(self, ids: np.ndarray) -> tuple[Any, ...]:
+        """Return the leading arguments of the pack kernel."""
+        return (*self.arrays, ids)
 
     def _launch(self, verb: str, args: tuple[Any, ...], amount: Work, category: str) -> Event:
         """Launch a kernel that reads part of the matrix."""

@@ -6,7 +6,6 @@ The variant names what else the time depends on: the precision and the kind of t
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from hetengine.work import Work
 
@@ -25,7 +24,15 @@ def reading(work: Work, label: str, footprint: float) -> Work:
     footprint : float
         Bytes of it all.
     """
-    return replace(work, reads=label, footprint=footprint)
+    return Work(
+        work.flops,
+        work.bytes_read,
+        work.bytes_written,
+        work.items,
+        work.variant,
+        label,
+        footprint,
+    )
 
 
 def gaps_work(items: int, elements: int, element_bytes: int, variant: str = "") -> Work:

@@ -110,7 +110,7 @@ def test_freeing_twice_or_in_part_or_elsewhere_is_refused(build: type[Machine]) 
     card.free(x)
     with pytest.raises(UsageError, match="cannot free x, it was freed"):
         card.free(x)
-    with pytest.raises(UsageError, match="cannot copy x, it was freed"):
+    with pytest.raises(UsageError, match="cannot use x, it was freed"):
         card.copy(host.alloc("y", 8, "f8"), x)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from hetengine.device import Buffer, Device, Event
+from hetengine.device import Device, Event
 from hetengine.machine import Machine
 from hetengine.problems import CoordinateProblem
 from hetengine.problems.matrix import Columns, StoredColumns
@@ -181,13 +181,9 @@ class StoredHost(HostColumns):
 
         return self.run("square_norms", take, ids.size, "prepare")
 
-    def pack(self, ids: np.ndarray, sections: dict[str, Buffer]) -> Event:
-        """Gather columns of the tier into the sections of a shipment."""
-        slots = self.tier.residency.slot_of[ids].astype(np.int64)
-        names = ("values", "indices") if self.sparse else ("values",)
-        args = (*self.tier.columns, slots, *(sections[name] for name in names))
-        amount = work.move_work(ids.size, self.elements(ids), self.element_bytes, 0, self.real)
-        return self.host.launch(self._kernels["pack"], args, amount, category="swap")
+    def _packed_from(self, ids: np.ndarray) -> tuple[Any, ...]:
+        """Shipments are packed from the tier."""
+        return (*self.tier.columns, self.tier.residency.slot_of[ids].astype(np.int64))
 
     def admit(self, ids: Ids, piece: Piece, area: Area, category: str) -> None:
         """Let landed columns into the tier, where room has been made for them."""
