@@ -16,6 +16,11 @@ from hetengine.work import Work
 
 _LAGS = ("start_seconds", "next_seconds", "relay_seconds", "notify_seconds")
 _ACCIDENTS = 0.001
+NORMAL_95 = 1.96
+"""Standard errors on either side of a 95 % confidence interval."""
+
+OF_MEDIANS = 1.2533
+"""Standard error of a median over that of a mean."""
 _FLOOR_SECONDS = 1e-3  # five times that is how long Python may keep a thread waiting
 
 
@@ -33,7 +38,7 @@ def typical(values: Sequence[float], floor: float = _FLOOR_SECONDS) -> tuple[flo
     """
     numbers = np.asarray(values, dtype=np.float64)
     kept = numbers[~outlying(numbers, floor=floor)]
-    half = 1.96 * kept.std() / math.sqrt(kept.size)
+    half = NORMAL_95 * kept.std() / math.sqrt(kept.size)
     return float(kept.mean()), float(half)
 
 
@@ -56,7 +61,7 @@ def with_pauses(values: Sequence[float]) -> tuple[float, float]:
     numbers = np.sort(np.asarray(values, dtype=np.float64))
     accidents = max(round(_ACCIDENTS * numbers.size), int(numbers.size >= 10))
     kept = numbers[: numbers.size - accidents]
-    return float(kept.mean()), float(1.96 * kept.std() / math.sqrt(kept.size))
+    return float(kept.mean()), float(NORMAL_95 * kept.std() / math.sqrt(kept.size))
 
 
 def kernel_cost(

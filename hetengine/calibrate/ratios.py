@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
+from hetengine.calibrate.estimate import NORMAL_95, OF_MEDIANS, with_pauses
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.config import TopologyConfig
 from hetengine.sim.cost.drift import dispatch_key, kernel_key, kernels_key, lag_key, link_key
@@ -18,7 +20,6 @@ from hetengine.sim.recency import cache_domain
 from hetengine.span import Span
 
 _LEAST_ERROR = 0.02
-_OF_MEDIANS = 1.2533  # standard error of a median over that of a mean
 
 
 class Ratios:
@@ -40,6 +41,7 @@ class Ratios:
         self._domains = {spec.name: cache_domain(spec) for spec in machine.devices}
         self._costs = KernelCosts()
         self._runs: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self._between: dict[str, list[tuple[float, float]]] = defaultdict(list)
 
     def add(self, spans: Sequence[Span]) -> None:
         """Take in the commands of one run."""
@@ -57,17 +59,17 @@ class Ratios:
             note(kernel_key(device, kernel), samples.seconds, expected)
             note(kernels_key(device), samples.seconds, expected)
             issue = self._issue_seconds(device, kernel, samples)
-            note(dispatch_key(self._host), samples.issue_seconds, issue)
+            self._note_between(dispatch_key(self._host), samples.issue_seconds, issue)
         for (device, way), samples in harvest.copies.items():
             link = self._links[device]
             rate = link.up_bytes_per_second if way == "up" else link.down_bytes_per_second
             expected = [link.latency_seconds + work.bytes_read / rate for work in samples.works]
             note(link_key(link.name), samples.seconds, expected)
             issue = [link.host_seconds] * len(expected)
-            note(dispatch_key(self._host), samples.issue_seconds, issue)
+            self._note_between(dispatch_key(self._host), samples.issue_seconds, issue)
         for (device, lag), seconds in harvest.lags.items():
             known = getattr(self._specs[device].dispatch, lag)
-            note(lag_key(device, lag), seconds, [known] * len(seconds))
+            self._note_between(lag_key(device, lag), seconds, [known] * len(seconds))
         for key, (measured, modelled) in sums.items():
             if measured > 0.0 and modelled > 0.0:
                 self._runs[key].append((measured, modelled))
@@ -75,11 +77,21 @@ class Ratios:
     def factors(self) -> dict[str, tuple[float, float]]:
         """Return by key the logarithm of measured over modelled time, and its standard error.
 
-        The median over the runs: single runs are slower for reasons of their own. What a run tells
-        is the better the longer it takes, but a few long ones must not decide, so each counts by
-        the square root of its time.
+        Of kernels and links the median over the runs: single runs are slower for reasons of their
+        own. What a run tells is the better the longer it takes, but a few long ones must not
+        decide, so each counts by the square root of its time. Of what lies between commands the
+        mean, as in the calibration: rare pauses make much of it, and a median would leave them out.
         """
-        return {key: _middle(np.asarray(runs)) for key, runs in sorted(self._runs.items())}
+        found = {key: _middle(np.asarray(runs)) for key, runs in self._runs.items()}
+        found |= {key: _mean(np.asarray(times)) for key, times in self._between.items()}
+        return dict(sorted(found.items()))
+
+    def _note_between(self, key: str, measured: Sequence[float], modelled: Sequence[float]) -> None:
+        """Take in times between commands; those that the calibration has as 0 say nothing."""
+        pairs = zip(measured, modelled, strict=True)
+        self._between[key] += [pair for pair in pairs if pair[1] > 0.0]
+        if not self._between[key]:
+            del self._between[key]
 
     def _kernel_seconds(self, device: str, kernel: str, samples: Samples) -> list[float]:
         spec = self._specs[device]
@@ -96,10 +108,17 @@ class Ratios:
         ]
 
 
+def _mean(times: np.ndarray) -> tuple[float, float]:
+    """Logarithm of the ratio of means, shape (n, 2), and its standard error."""
+    modelled = times[:, 1].mean()
+    middle, half = with_pauses((times[:, 0] * modelled / times[:, 1]).tolist())
+    return math.log(middle / modelled), math.hypot(half / (NORMAL_95 * middle), _LEAST_ERROR)
+
+
 def _middle(runs: np.ndarray) -> tuple[float, float]:
     """Median of the logarithms of the ratios, shape (n, 2), and its standard error."""
     logs, weights = np.log(runs[:, 0] / runs[:, 1]), np.sqrt(runs[:, 1])
     middle = weighted_median(logs, weights)
     share = weights / weights.sum()
     square = float(share @ (logs - middle) ** 2) * float(share @ share)
-    return middle, float(np.hypot(_OF_MEDIANS * np.sqrt(square), _LEAST_ERROR))
+    return middle, float(np.hypot(OF_MEDIANS * np.sqrt(square), _LEAST_ERROR))

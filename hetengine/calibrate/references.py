@@ -5,8 +5,11 @@ What they took then went into the calibration, so that is what they are compared
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from hetengine.calibrate.probes import Probe, Shape, data_of, run_probe
 from hetengine.calibrate.spec import Reference
@@ -36,12 +39,19 @@ def references_of(probes: Sequence[Probe]) -> list[Reference]:
             probe.shape.density,
             probe.memory_fraction,
         )
-        for probe in probes[::EVERY]
+        for probe in referred_to(probes)
     ]
 
 
-def run_reference(reference: Reference, topology: TopologyConfig) -> list[Span]:
-    """Run one of them for real and return its commands.
+def referred_to(probes: Sequence[Probe]) -> Sequence[Probe]:
+    """Return the probes that are reference runs."""
+    return probes[::EVERY]
+
+
+def run_reference(
+    reference: Reference, topology: TopologyConfig, mode: str = "execute"
+) -> list[Span]:
+    """Run one of them and return its commands.
 
     Parameters
     ----------
@@ -49,6 +59,8 @@ def run_reference(reference: Reference, topology: TopologyConfig) -> list[Span]:
         As a topology file has it.
     topology : TopologyConfig
         On which machine; see `bare`.
+    mode : {'execute', 'simulate'}
+        For real, or simulated.
     """
     shape = Shape(reference.rows, reference.columns, reference.density)
     probe = Probe(
@@ -59,7 +71,17 @@ def run_reference(reference: Reference, topology: TopologyConfig) -> list[Span]:
         reference.memory_fraction,
         reference.rounds,
     )
-    return run_probe(probe, topology, *data_of(shape, reference.precision))
+    return run_probe(probe, topology, *data_of(shape, reference.precision), mode)
+
+
+def makespan(spans: Sequence[Span]) -> float:
+    """Return the seconds until the last command of a run has ended."""
+    return max(span.end_seconds for span in spans)
+
+
+def middles(seconds: Iterable[Sequence[float]]) -> list[float]:
+    """Return the median time of each run; NaN where there is none."""
+    return [float(np.median(each)) if len(each) else math.nan for each in seconds]
 
 
 def bare(topology: TopologyConfig) -> TopologyConfig:

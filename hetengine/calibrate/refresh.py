@@ -12,6 +12,7 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from hetengine.calibrate.estimate import NORMAL_95
 from hetengine.calibrate.ratios import Ratios
 from hetengine.calibrate.references import bare, run_reference
 from hetengine.calibrate.spec import Refresh
@@ -25,8 +26,6 @@ REPEATS = 2
 KERNELS_APART = 0.1
 """Standard deviation by which kernels of one device drift apart, in logarithms: what is expected
 before anything is measured."""
-
-_NORMAL_95 = 1.96
 
 
 class Refresher:
@@ -135,5 +134,5 @@ def _drawn(own: tuple[float, float], device: tuple[float, float]) -> tuple[float
 
 
 def _factor(log: float, error: float) -> list[float]:
-    half = _NORMAL_95 * error
+    half = NORMAL_95 * error
     return [float(f"{math.exp(each):.4g}") for each in (log, log - half, log + half)]

@@ -220,6 +220,9 @@ class Calibration:
         95 % confidence intervals of rates and latencies, by their key in the file.
     references : list of Reference
         Some of the runs it was made of.
+    between : float
+        What times between commands are multiplied by, so that simulated reference runs take as long
+        as the real ones; see `hetengine.calibrate.closing`.
     refresh : Refresh or None
         What they said when they were last repeated.
     """
@@ -232,7 +235,24 @@ class Calibration:
     versions: dict[str, str] = field(default_factory=dict)
     intervals: dict[str, list[float]] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
+    between: float = 1.0
     refresh: Refresh | None = None
+
+    def check(self, owner: str) -> None:
+        """Refuse what cannot be a factor.
+
+        Raises
+        ------
+        UsageError
+            Naming the key under ``owner``.
+        """
+        if not (math.isfinite(self.between) and self.between > 0.0):
+            raise UsageError(
+                f"topology: {owner}.between={self.between} must be a factor greater than 0; run "
+                "hetengine calibrate again"
+            )
+        if self.refresh is not None:
+            self.refresh.check(f"{owner}.refresh")
 
 
 def _at_least_zero(owner: str, value: float | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 
 from hetengine.calibrate import bystanders, measure
@@ -59,6 +61,8 @@ def test_probes_that_others_disturb_are_run_once_more(monkeypatch: pytest.Monkey
     monkeypatch.setattr(measure, "spans_of", spans_of)
     monkeypatch.setattr(measure, "Bystanders", Others)
     harvest, devices = Harvest(), {"host": DeviceConfig("host")}
-    assert measure._train([loud, calm], TopologyConfig("t", devices), harvest) == 1
+    seconds: dict[Probe, list[float]] = defaultdict(list)
+    assert measure._train([loud, calm], TopologyConfig("t", devices), harvest, seconds) == 1
+    assert seconds == {loud: [1.0], calm: [1.0]}
     assert ran == [loud, calm, loud]
     assert [work.items for work in harvest.kernels["host", "k"].works] == [10, 20]

@@ -234,3 +234,6 @@ def test_a_factor_that_is_none_is_refused(measured: TopologyConfig, tmp_path: Pa
     write_topology(path, changed(measured, refresh=Refresh("2026-11-21", {ALL: [0.0, 1.0, 1.0]})))
     with pytest.raises(UsageError, match=r"calibration\.refresh\.drift\.devices\.card\.kernels"):
         read_topology(path)
+    write_topology(path, changed(measured, between=-1.0))
+    with pytest.raises(UsageError, match=r"calibration\.between=-1\.0 must be a factor"):
+        read_topology(path)

@@ -71,6 +71,7 @@ class Drift:
         self._factors = (
             {} if refresh is None else {key: values[0] for key, values in refresh.drift.items()}
         )
+        self._between = 1.0 if calibration is None else calibration.between
 
     def kernel(self, device: str, kernel: str) -> float:
         """Return the factor of a kernel: its own, that of its device, or 1."""
@@ -79,13 +80,14 @@ class Drift:
 
     def program(self, host: str) -> float:
         """Return the factor of handing over commands."""
-        return self._factors.get(dispatch_key(host), 1.0)
+        return self._between * self._factors.get(dispatch_key(host), 1.0)
 
     def dispatch(self, times: Dispatch, device: str) -> Dispatch:
         """Return the times between commands of a device as they are now."""
         return Dispatch(
             **{
-                each.name: self._factors.get(lag_key(device, each.name), 1.0)
+                each.name: self._between
+                * self._factors.get(lag_key(device, each.name), 1.0)
                 * getattr(times, each.name)
                 for each in fields(times)
             }
