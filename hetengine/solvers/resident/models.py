@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hetengine.solvers.resident.forecast import Forecast
 from hetengine.solvers.resident.model import Model, build_model
 from hetengine.solvers.resident.point import Point
 from hetengine.solvers.resident.rows import RUN, Panel, Rows
@@ -23,8 +24,10 @@ _WHOLE_ENTRIES = 1 << 22
 _RARE = 2.0  # times its square norm on the sample that a feature has on all rows
 _PANEL_SHARE = 0.2  # of the bytes of the data that an exact model may take
 _ROOM = 0.9  # of that, which features may take at first: others are going to come
-_PASSES = 6.0  # that an exact model saves, about
-_FLOPS_PER_BYTE = 3.0  # of one thread, products of a symmetric matrix against reading memory
+_LEFT = 2  # passes still to be made with an exact model: the one that makes it, and one more
+_BESIDE = 0.5  # of a pass of one thread: what a round does besides, hardly any of it shared out
+_MULTIPLIED = 12.0  # products of a symmetric matrix in the time it takes to read one element
+_GATHERED = 5.0  # elements read in the time it takes to put one of them in a panel
 _LARGER = 1.0 + 1e-4  # squared norms are sums of float32, and have to be bounds
 
 
@@ -192,19 +195,22 @@ class Models:
         if support.size:
             yield from self.current.grow(support)
 
-    def panel(self, wanted: np.ndarray) -> Panel | None:
-        """Return what a pass fills for `adopt`; None if the exact model would cost too much.
+    def panel(self, wanted: np.ndarray, forecast: Forecast) -> Panel | None:
+        """Return what a pass fills for `adopt`; None if the exact model costs more than it saves.
 
         Parameters
         ----------
         wanted : ndarray of int64
             Features that are in demand.
+        forecast : Forecast
+            Of the passes it may save.
         """
         rows, size = self._rows, wanted.size
         if self.exact or not rows.dense or size == 0 or size > _ROOM * self._exact_most:
             return None
-        rate = _FLOPS_PER_BYTE * rows.host.spec.threads
-        if rows.examples * float(size) ** 2 > _PASSES * rate * rows.matrix.nbytes:
+        saved = forecast.passes(size / (self.runs.size * RUN)) - _LEFT
+        each = 1.0 + _BESIDE * rows.host.spec.threads
+        if (size / _MULTIPLIED + _GATHERED) * size > saved * each * rows.features:
             return None
         return np.sqrt(rows.weight), wanted, rows.panel(rows.runs, size)
 

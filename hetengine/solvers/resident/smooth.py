@@ -16,7 +16,7 @@ from hetengine.device import Event
 from hetengine.problems import Certificate, CoordinateProblem, Kind, certify
 from hetengine.solvers.outcome import Outcome
 from hetengine.solvers.resident.continuation import Continuation
-from hetengine.solvers.resident.curvature import Curvature, share_scale
+from hetengine.solvers.resident.curvature import BEND, Curvature, share_scale
 from hetengine.solvers.resident.finish import Finish
 from hetengine.solvers.resident.point import (
     Point,
@@ -35,6 +35,8 @@ _SUFFICIENT = 1e-4
 _SHORTEST = 1e-6
 _NOISE = 1e-6  # of the objective, in which values of points cannot be told apart
 _PART = 4  # times the sample, for the first gradient
+_PROBED = 2048  # examples on which a first step is tried out
+_TOO_LONG = 0.5  # of it to go: above that the curvature may have fallen by more than it was missed
 _FINE = 1e-6  # tolerance from which the rounding of float32 products may matter
 _WATCHED = 12  # rounds in which the gap has to fall to a tenth, or the guess of the Hessian is bad
 _SLOW = 0.1
@@ -122,7 +124,8 @@ class Smooth:
             direction = yield self._direction(secants, gradient)
             carried = not self._rough or certificate.relative_gap > _ROUGH
             self._rough = self._rough and carried
-            fresh = yield from self._step(target, point, gradient, direction, carried)
+            length = yield from self._length(problem, target, gradient, direction)
+            fresh = yield from self._step(target, point, gradient, direction, carried, length)
             if fresh is None:
                 status = "stalled"
                 continue
@@ -181,6 +184,29 @@ class Smooth:
         assert self._curvature.means is not None
         return point.profiled(self._curvature.means, self.rows.weight)
 
+    def _length(
+        self,
+        problem: CoordinateProblem,
+        target: _Penalised,
+        gradient: np.ndarray,
+        direction: np.ndarray,
+    ) -> Process:
+        """Return how much of a step to go: all of it, but for a first one that is much too long.
+
+        A guess of the Hessian that is a diagonal does not know which features come together: a few
+        examples show the curvature along the step, at coefficients of 0.
+        """
+        rows = self.rows
+        cold = self._rough and self.finish.rounds == 0
+        if not cold or self._quadratic or self._curvature.sampled:
+            return 1.0
+        runs = rows.sample(_PROBED)
+        probe = yield from evaluate(rows, runs, direction)
+        bends = BEND[problem.kind] * share_scale(rows, runs) * rows.weight
+        curve = float(bends @ probe.scores**2) + float(target.penalty @ direction**2)
+        best = -float(gradient @ direction) / curve if curve > 0 else 1.0
+        return best if _SHORTEST < best < _TOO_LONG else 1.0
+
     def _step(
         self,
         target: _Penalised,
@@ -188,12 +214,14 @@ class Smooth:
         gradient: np.ndarray,
         direction: np.ndarray,
         carried: bool,
+        share: float,
     ) -> Process:
         """Go along a direction until the objective has fallen enough; None if it does not.
 
-        Scores are carried along from the point, or else measured anew.
+        Scores are carried along from the point, or else measured anew; ``share`` says how far to
+        go at first.
         """
-        incline, value, share = float(gradient @ direction), target.value(point), 1.0
+        incline, value = float(gradient @ direction), target.value(point)
         while share >= _SHORTEST:
             self.finish.rounds += 1
             coef = point.coef + share * direction
@@ -273,7 +301,7 @@ class _Pace:
 
 
 class _Penalised:
-    """The objective of one strength of the penalty.
+    """The objective of one strength of the penalty; that of the last point is kept.
 
     Attributes
     ----------
@@ -285,12 +313,23 @@ class _Penalised:
         self.penalty = np.full(features + 1, problem.lam)
         if problem.side == "primal" or not problem.intercept:
             self.penalty[-1] = 0.0
+        self._held = np.flatnonzero(self.penalty <= 0)
+        self._valued: tuple[Point, float] | None = None
+        self._inclined: tuple[Point, np.ndarray] | None = None
 
     def value(self, point: Point) -> float:
-        return point.loss + 0.5 * float(self.penalty @ point.coef**2)
+        if self._valued is None or self._valued[0] is not point:
+            pull = self.penalty * point.coef
+            self._valued = point, point.loss + 0.5 * float(pull @ point.coef)
+        return self._valued[1]
 
     def gradient(self, point: Point) -> np.ndarray:
-        return np.where(self.penalty > 0, point.gradient + self.penalty * point.coef, 0.0)
+        if self._inclined is None or self._inclined[0] is not point:
+            gradient = self.penalty * point.coef
+            gradient += point.gradient
+            gradient[self._held] = 0.0
+            self._inclined = point, gradient
+        return self._inclined[1]
 
 
 def _at_zero(kind: Kind, rows: Rows) -> tuple[float, np.ndarray]:

@@ -16,10 +16,11 @@ import numpy as np
 from hetengine.problems import CoordinateProblem, at_strength
 from hetengine.solvers.resident.ahead import Ahead
 from hetengine.solvers.resident.continuation import objective
+from hetengine.solvers.resident.forecast import Forecast
 from hetengine.solvers.resident.model import Model
 from hetengine.solvers.resident.models import FIRST, Models
 from hetengine.solvers.resident.point import Point, evaluate
-from hetengine.solvers.resident.rows import Rows
+from hetengine.solvers.resident.rows import Panel, Rows
 from hetengine.solvers.resident.selection import best_share, nearest
 from hetengine.solvers.resident.sparse_model import SparseModel
 from hetengine.solvers.worker import Process
@@ -31,6 +32,7 @@ _SOON = 0.95  # the same for an exact model's first features, which a pass takes
 _UNSETTLED = 0.3  # of the support: so many features outside want to enter that it is still sought
 _DECREASE, _LEAST_DECREASE = 1e-4, 1e-20  # of the loss, in an epoch: times tol^2, at least
 _WORTH = 0.5  # of a model: it shrinks to what is possible if that is less
+_ROUNDING, _UNSEEN = 2e-7, 0.1  # of sums in float32, and what share of a gap it may be
 
 
 class Steps:
@@ -49,10 +51,18 @@ class Steps:
     def __init__(self, rows: Rows, models: Models, ahead: Ahead) -> None:
         self.rows, self.models, self._ahead = rows, models, ahead
         self._settled = self._strayed = False
+        self._tol, self._loss = 0.0, math.nan
 
-    def begin(self) -> None:
-        """Start on another problem."""
+    def begin(self, tol: float) -> None:
+        """Start on another problem.
+
+        Parameters
+        ----------
+        tol : float
+            Relative gap that is sought.
+        """
         self._settled = self._strayed = False
+        self._tol, self._loss = tol, math.nan
 
     def at(
         self,
@@ -60,7 +70,7 @@ class Steps:
         coef: np.ndarray,
         base: Point | None = None,
         exact: bool = False,
-        wanted: np.ndarray | None = None,
+        panel: Panel | None = None,
     ) -> Process:
         """Return the point at some coefficients, on the sample or on all rows.
 
@@ -71,16 +81,16 @@ class Steps:
         coef : ndarray of float64, shape (d + 1,)
         base, exact
             As for `hetengine.solvers.resident.point.evaluate`.
-        wanted : ndarray of int64, optional
-            Features whose exact model is to be made in a pass over all rows, if that pays.
+        panel : tuple of ndarray, optional
+            What a pass over all rows is to fill, for the exact model of the features in it.
         """
         models = self.models
         origin = None if exact or coef.any() else models.origin(runs)
-        panel = None if wanted is None or self._strayed else models.panel(wanted)
         if origin is not None:
             point = origin
         else:
-            point = yield from evaluate(self.rows, runs, coef, base, exact, panel=panel)
+            rough = self._hides_rounding(coef if base is None else coef - base.coef)
+            point = yield from evaluate(self.rows, runs, coef, base, exact, rough, panel)
             if runs.size < self.rows.runs.size:
                 scale = models.scale
                 point = replace(
@@ -94,7 +104,22 @@ class Steps:
             yield from models.adopt(panel)
         if models.profiled:
             point = point.profiled(models.means[runs.size], self.rows.weight)
+        self._loss = point.loss
         return point
+
+    def _hides_rounding(self, step: np.ndarray) -> bool:
+        """Return whether the rounding of a step in float32 is far below the gap that is sought.
+
+        The loss errs by the rounding of scores times residuals, at most. The former are as large as
+        targets, or as what they are sums of; the latter are known from the last point.
+        """
+        models = self.models
+        origin = models.origin(models.runs)
+        if origin is None:
+            return False
+        terms = step[:-1] * models.norms
+        most = origin.loss + 0.5 * float(terms @ terms)
+        return _ROUNDING**2 * most <= (_UNSEEN * self._tol) ** 2 * self._loss
 
     def enlarge(
         self, problem: CoordinateProblem, point: Point, possible: np.ndarray | None = None
@@ -155,7 +180,7 @@ class Steps:
         exact: bool = False,
         possible: np.ndarray | None = None,
         later: Sequence[float] = (),
-        settle: bool = False,
+        forecast: Forecast | None = None,
     ) -> Process:
         """Minimise the model with the penalty, pass over the rows, go as far as that is good.
 
@@ -174,8 +199,8 @@ class Steps:
             False for features that are known to be 0 in every solution.
         later : sequence of float
             Strengths whose points are measured in the same pass.
-        settle : bool
-            Whether the exact model may be made in a pass over all rows.
+        forecast : Forecast, optional
+            Of the passes that an exact model might save; without, none is made.
         """
         models = self.models
         enough = max(_DECREASE * tol * tol, _LEAST_DECREASE) * max(point.loss, 0.0)
@@ -184,9 +209,10 @@ class Steps:
         if later:
             fresh = yield from self._along(problem, point, coef, enough, later)
         else:
-            whole = runs.size == self.rows.runs.size and not models.exact and settle
-            wanted = _demanded(problem, point, coef, foreseen) if whole else None
-            fresh = yield from self.at(runs, coef, None if exact else point, exact, wanted)
+            panel = None
+            if forecast is not None and not self._strayed:
+                panel = models.panel(_demanded(problem, point, coef, foreseen), forecast)
+            fresh = yield from self.at(runs, coef, None if exact else point, exact, panel)
         if math.isnan(fresh.loss):
             return fresh
         # Where the model is that of these very rows, rounding is all there is to learn.
@@ -259,13 +285,13 @@ class Steps:
 
 def _demanded(
     problem: CoordinateProblem, point: Point, coef: np.ndarray, foreseen: np.ndarray
-) -> np.ndarray | None:
-    """Return the features that an exact model should know; None while too many still come.
+) -> np.ndarray:
+    """Return the features that an exact model should know; none while too many still come.
 
     ``coef`` and the gradient there are what a model foresees from a point.
     """
     support = coef[:-1] != 0
     amiss = (point.coef[:-1] == 0) & (np.abs(point.gradient[:-1]) > problem.l1)
     if np.count_nonzero(amiss) > _UNSETTLED * np.count_nonzero(support):
-        return None
+        return np.arange(0)
     return np.flatnonzero(support | (np.abs(foreseen[:-1]) > _SOON * problem.l1))

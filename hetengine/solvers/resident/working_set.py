@@ -20,6 +20,7 @@ from hetengine.solvers.resident.ahead import Ahead
 from hetengine.solvers.resident.continuation import Continuation
 from hetengine.solvers.resident.extrapolation import Extrapolation
 from hetengine.solvers.resident.finish import Finish
+from hetengine.solvers.resident.forecast import Forecast
 from hetengine.solvers.resident.models import Models
 from hetengine.solvers.resident.point import Point, build_passes, coefficients, primal_state
 from hetengine.solvers.resident.rows import RUN, Rows
@@ -34,7 +35,6 @@ _SAMPLE_TOL = 1e-4
 _DRIFT = 2e-7  # relative gap below which scores carried along in float32 steps show it
 _SLOW = 6  # rounds after which it is taken to be in the way, twice as many of a coarse tolerance
 _COARSE = 1e-5
-_ROUGH = 1e-2  # tolerance that is reached before an exact model has paid
 _EASY, _TIGHTER = 3, 1e-2  # rounds after which the model's minimum is sought harder, and how much
 _TIGHT = 0.1  # the same where the model is exact: then a pass costs more than epochs do
 
@@ -58,6 +58,7 @@ class WorkingSet:
         self.ahead = Ahead(rows)
         self.models = Models(rows, problem.intercept)
         self._steps = Steps(rows, self.models, self.ahead)
+        self._forecast = Forecast(finish.stop.tol, problem.l2 > 0)
         self._known = Continuation(quadratic=True)
 
     def build(self, problem: CoordinateProblem) -> Process:
@@ -88,7 +89,8 @@ class WorkingSet:
         rows, models = self.rows, self.models
         if not models.measured:
             yield from models.measure()
-        self._steps.begin()
+        self._steps.begin(self.finish.stop.tol)
+        self._forecast = Forecast(self.finish.stop.tol, problem.l2 > 0)
         coef = np.zeros(rows.features + 1) if start is None else coefficients(*start, rows.features)
         if start is None and not models.exact:
             coef = yield from self._on_sample(problem, coef)
@@ -140,6 +142,7 @@ class WorkingSet:
                 outcome = Outcome(status, self.finish.rounds, certificate, alpha, theta)
                 self._known.keep(problem, outcome, point)
                 return outcome
+            self._forecast.see(certificate.relative_gap)
             state = self._round(problem, point, dual, screen, exact)
             self.finish.rounds += 1
             missing = self._unknown(problem, point.coef)
@@ -181,9 +184,8 @@ class WorkingSet:
         if self.finish.rounds > _EASY:
             tol = self.finish.stop.tol * _TIGHTER
         point = yield from self._steps.improve(
-            problem, self.rows.runs, point, tol, exact, screen.possible, later,
-            settle=self.finish.stop.tol < _ROUGH,
-        )  # fmt: skip
+            problem, self.rows.runs, point, tol, exact, screen.possible, later, self._forecast
+        )
         certificate, theta = yield from self._certificate(problem, point, dual, screen)
         return point, certificate, theta
 

@@ -9,6 +9,7 @@ from hetengine.problems import certify
 from hetengine.solvers.resident import models, rows, steps
 from hetengine.solvers.resident.model import Model
 from hetengine.solvers.resident.models import Models
+from hetengine.solvers.resident.point import evaluate
 from tests.solvers.resident.harness import Run, build, make_data, solve
 
 
@@ -17,7 +18,7 @@ def _sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "_WHOLE_ENTRIES", 0)
     monkeypatch.setattr(models, "_SAMPLE_ROWS", 512)
     monkeypatch.setattr(models, "_PANEL_SHARE", 0.9)
-    monkeypatch.setattr(models, "_PASSES", 1e6)
+    monkeypatch.setattr(models, "_LEFT", -1e6)
     monkeypatch.setattr(rows, "_SMALL_ENTRIES", 0)  # launches one by one
 
 
@@ -39,7 +40,7 @@ def test_an_exact_model_made_in_passing_ends_a_run_soon(
     quick = run(name, dtype, intercept=intercept)
     assert quick.outcome.status == "converged"
     assert labels(quick).count("rows_slopes_gather") == 1
-    monkeypatch.setattr(models, "_PASSES", 0.0)  # never worth it
+    monkeypatch.setattr(models, "_LEFT", 1e6)  # never worth it
     slow = run(name, dtype, intercept=intercept)
     assert "rows_slopes_gather" not in labels(slow)
     assert slow.outcome.rounds >= quick.outcome.rounds + (name == "lasso")
@@ -94,3 +95,25 @@ def test_float32_rows_prove_small_gaps_with_few_exact_passes(tol: float) -> None
     w, u = outcome.w, problem.columns.dot(outcome.w)
     true = certify(problem, outcome.alpha, w, u, problem.shared_vector(outcome.alpha))
     assert true.relative_gap <= 1.5 * tol
+
+
+@pytest.mark.parametrize(
+    ("tol", "offset", "rough"), [(1e-2, 0.0, True), (3e-5, 30.0, False), (1e-6, 0.0, False)]
+)
+def test_large_steps_are_rounded_where_the_tolerance_hides_it(
+    tol: float, offset: float, rough: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def watched(rows, runs, coef, base=None, exact=False, rough=False, panel=None):
+        if runs.size == rows.runs.size:
+            seen.append(rough)
+        return (yield from evaluate(rows, runs, coef, base, exact, rough, panel))
+
+    monkeypatch.setattr(steps, "evaluate", watched)
+    X, y = make_data("lasso", rows=5000, features=60)
+    found = solve(
+        build("lasso", (X + offset, y), dtype=np.float32, intercept=True), tol=tol, max_rounds=3
+    )
+    assert seen[0] is rough
+    assert np.isfinite(found.outcome.certificate.objective)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from hetengine.problems import ProblemConfig, make_shape_problem
+from hetengine.solvers.resident import smooth
 from tests.solvers.resident.harness import Run, build, make_data, solve
 
 
@@ -57,3 +59,23 @@ def test_a_dry_run_takes_the_same_course() -> None:
     problem = make_shape_problem(ProblemConfig("logistic"), 400_000, 300, 1.0, by_row=True)
     run = solve(problem, "dry", max_rounds=3)
     assert run.outcome.rounds == 3
+
+
+@pytest.mark.parametrize("name", ["logistic", "squared_hinge"])
+@pytest.mark.parametrize("intercept", [False, True], ids=["plain", "intercept"])
+def test_a_first_step_over_features_that_come_together_is_cut_before_a_pass_is_lost(
+    name: str, intercept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = make_data(name, rows=4_000, features=12, sparse=True)
+    centre = np.where(np.arange(y.size) % 2, 1.0, -1.0)  # a step along the mean would show nothing
+    together = scipy.sparse.hstack([X] + [X.multiply(centre[:, None] * y[:, None])] * 40).tocsr()
+    problem = build(name, (together, y), intercept=intercept)
+    quick = solve(problem, tol=1e-4)
+    monkeypatch.setattr(smooth, "_TOO_LONG", 0.0)
+    slow = solve(problem, tol=1e-4)
+    for run in (quick, slow):
+        assert run.outcome.status == "converged"
+    assert quick.outcome.certificate.objective == pytest.approx(
+        slow.outcome.certificate.objective, rel=1e-3
+    )
+    assert quick.outcome.rounds < slow.outcome.rounds
