@@ -214,8 +214,8 @@ class Topology:
     tiers: tuple[TierSpec, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.calibration is not None:
-            self.calibration.check("calibration")
+        if self.calibration is not None and self.calibration.refresh is not None:
+            self.calibration.refresh.check("calibration.refresh")
         names = [device.name for device in self.devices]
         hosts = [device.name for device in self.devices if device.role == "host"]
         if len(hosts) != 1:

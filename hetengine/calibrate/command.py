@@ -19,11 +19,11 @@ Takes two to three minutes; keep the machine quiet meanwhile. Use the file with
 
     hetengine mode=simulate topology_file=FILE
 
-On a machine that others share, refresh it before you rely on it, which takes less than a minute:
+On a machine that others share, refresh it before you rely on it, which takes about a minute:
 
     hetengine calibrate --refresh FILE
 
-repeats a third of the runs it was made of, and notes in the file by which factors devices,
+repeats three in five of the runs it was made of, and notes in the file by which factors devices,
 kernels and links are slower or faster than when they were measured; simulated runs apply them.
 
 A simulated run says in its closing table and in summary.json whether its topology was measured on

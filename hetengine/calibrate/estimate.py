@@ -18,9 +18,6 @@ _LAGS = ("start_seconds", "next_seconds", "relay_seconds", "notify_seconds")
 _ACCIDENTS = 0.001
 NORMAL_95 = 1.96
 """Standard errors on either side of a 95 % confidence interval."""
-
-OF_MEDIANS = 1.2533
-"""Standard error of a median over that of a mean."""
 _FLOOR_SECONDS = 1e-3  # five times that is how long Python may keep a thread waiting
 
 

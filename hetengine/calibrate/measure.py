@@ -15,20 +15,12 @@ import numpy as np
 
 from hetengine.calibrate import micro
 from hetengine.calibrate.bystanders import Bystanders
-from hetengine.calibrate.closing import close, with_between
 from hetengine.calibrate.disk import on_disk, with_disk_rates
 from hetengine.calibrate.estimate import copy_cost, dispatch, kernel_cost, pooled, typical
 from hetengine.calibrate.harvest import Harvest, Samples
 from hetengine.calibrate.host import cache_bytes, this_host
 from hetengine.calibrate.probes import Probe, data_of, spans_of, spread
-from hetengine.calibrate.references import (
-    bare,
-    makespan,
-    middles,
-    references_of,
-    referred_to,
-    run_reference,
-)
+from hetengine.calibrate.references import bare, references_of, run_reference
 from hetengine.calibrate.spec import Calibration, KernelCost, Reference
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
 from hetengine.errors import UsageError
@@ -41,7 +33,7 @@ _PACKAGES = ("hetengine", "numpy", "numba", "scipy", "simpy", "pyopencl", "cupy-
 _FREE_DUPLEX = 0.95
 _CORES = "processor"
 _FEW = 0.02
-_MOST_PASSES, _MOST_SECONDS = 4, 145.0
+_MOST_PASSES, _MOST_SECONDS = 4, 165.0
 
 Say = Callable[[str], None]
 
@@ -121,21 +113,16 @@ def measure(
     for reference in references:
         run_reference(reference, opened)  # builds kernels
     harvest = Harvest(domains=domains(opened))
-    seconds: dict[Probe, list[float]] = defaultdict(list)
     disturbed, runs = 0, 0
     for turn in _turns(passes, begun):
         say(f"probes, pass {turn + 1}: {len(probes)} short runs")
-        disturbed += _train(spread(probes), opened, harvest, seconds)
+        disturbed += _train(spread(probes), opened, harvest)
         runs += len(probes)
     gc.unfreeze()
+    data_of.cache_clear()
     _warn(disturbed, runs, say)
     say("fits")
-    known = calibrated(opened, harvest, found, references)
-    say(f"simulations of {len(references)} of the runs")
-    repeated = referred_to(probes)
-    known = with_between(known, close(known, middles(seconds[each] for each in repeated)))
-    data_of.cache_clear()
-    return known, found
+    return calibrated(opened, harvest, found, references), found
 
 
 def _turns(passes: int | None, begun: float) -> Iterator[int]:
@@ -158,12 +145,7 @@ def _warn(disturbed: int, runs: int, say: Say) -> None:
         )
 
 
-def _train(
-    probes: list[Probe],
-    topology: TopologyConfig,
-    harvest: Harvest,
-    seconds: dict[Probe, list[float]],
-) -> int:
+def _train(probes: list[Probe], topology: TopologyConfig, harvest: Harvest) -> int:
     """Run probes, once more those that others disturbed; return how many they did both times."""
     host, again = topology.build().host.name, list[Probe]()
     others = Bystanders()
@@ -172,14 +154,12 @@ def _train(
             again.append(probe)
         else:
             _take_in(harvest, spans, host)
-            seconds[probe].append(makespan(spans))
         others = Bystanders()
     disturbed = 0
     others = Bystanders()
-    for probe, spans in spans_of(again, topology):
+    for _, spans in spans_of(again, topology):
         disturbed += others.disturb()
         _take_in(harvest, spans, host)
-        seconds[probe].append(makespan(spans))
         others = Bystanders()
     return disturbed
 

@@ -5,19 +5,16 @@ What they took then went into the calibration, so that is what they are compared
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from hetengine.calibrate.probes import Probe, Shape, data_of, run_probe
 from hetengine.calibrate.spec import Reference
 from hetengine.config import TopologyConfig
 from hetengine.span import Span
 
-EVERY = 3
-"""One in how many probes is one: of each shape others, and together all kinds."""
+KEPT = (True, False, True, True, False)
+"""Which of every five probes are: of each shape others, and together all kinds."""
 
 
 def references_of(probes: Sequence[Probe]) -> list[Reference]:
@@ -39,19 +36,13 @@ def references_of(probes: Sequence[Probe]) -> list[Reference]:
             probe.shape.density,
             probe.memory_fraction,
         )
-        for probe in referred_to(probes)
+        for k, probe in enumerate(probes)
+        if KEPT[k % len(KEPT)]
     ]
 
 
-def referred_to(probes: Sequence[Probe]) -> Sequence[Probe]:
-    """Return the probes that are reference runs."""
-    return probes[::EVERY]
-
-
-def run_reference(
-    reference: Reference, topology: TopologyConfig, mode: str = "execute"
-) -> list[Span]:
-    """Run one of them and return its commands.
+def run_reference(reference: Reference, topology: TopologyConfig) -> list[Span]:
+    """Run one of them for real and return its commands.
 
     Parameters
     ----------
@@ -59,8 +50,6 @@ def run_reference(
         As a topology file has it.
     topology : TopologyConfig
         On which machine; see `bare`.
-    mode : {'execute', 'simulate'}
-        For real, or simulated.
     """
     shape = Shape(reference.rows, reference.columns, reference.density)
     probe = Probe(
@@ -71,17 +60,7 @@ def run_reference(
         reference.memory_fraction,
         reference.rounds,
     )
-    return run_probe(probe, topology, *data_of(shape, reference.precision), mode)
-
-
-def makespan(spans: Sequence[Span]) -> float:
-    """Return the seconds until the last command of a run has ended."""
-    return max(span.end_seconds for span in spans)
-
-
-def middles(seconds: Iterable[Sequence[float]]) -> list[float]:
-    """Return the median time of each run; NaN where there is none."""
-    return [float(np.median(each)) if len(each) else math.nan for each in seconds]
+    return run_probe(probe, topology, *data_of(shape, reference.precision))
 
 
 def bare(topology: TopologyConfig) -> TopologyConfig:

@@ -76,7 +76,8 @@ class Refresher:
     def refresh(self) -> Refresh:
         """Return what the runs so far say."""
         date = datetime.now(UTC).isoformat(timespec="seconds")
-        return Refresh(date, drift(self._ratios.factors()))
+        found = drift(self._ratios.factors())
+        return Refresh(date, found, self._ratios.classes(found))
 
 
 def refreshed(

@@ -172,10 +172,15 @@ class Refresh:
         By ``devices.NAME.kernels``, ``devices.NAME.kernels.KERNEL``, ``devices.HOST.dispatch``,
         ``devices.NAME.dispatch.LAG`` and ``links.NAME``: time now over time then, and its 95 %
         confidence interval.
+    classes : dict of str to list of str
+        By ``devices.NAME.kernels.KERNEL/VARIANT``, a line for each size class, like those of a
+        kernel's history: time now over what the calibration and the kernel's factor say in place of
+        the seconds, and runs in place of launches.
     """
 
     date: str
     drift: dict[str, list[float]] = field(default_factory=dict)
+    classes: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def wholes(self) -> dict[str, float]:
@@ -220,9 +225,6 @@ class Calibration:
         95 % confidence intervals of rates and latencies, by their key in the file.
     references : list of Reference
         Some of the runs it was made of.
-    between : float
-        What times between commands are multiplied by, so that simulated reference runs take as long
-        as the real ones; see `hetengine.calibrate.closing`.
     refresh : Refresh or None
         What they said when they were last repeated.
     """
@@ -235,24 +237,7 @@ class Calibration:
     versions: dict[str, str] = field(default_factory=dict)
     intervals: dict[str, list[float]] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
-    between: float = 1.0
     refresh: Refresh | None = None
-
-    def check(self, owner: str) -> None:
-        """Refuse what cannot be a factor.
-
-        Raises
-        ------
-        UsageError
-            Naming the key under ``owner``.
-        """
-        if not (math.isfinite(self.between) and self.between > 0.0):
-            raise UsageError(
-                f"topology: {owner}.between={self.between} must be a factor greater than 0; run "
-                "hetengine calibrate again"
-            )
-        if self.refresh is not None:
-            self.refresh.check(f"{owner}.refresh")
 
 
 def _at_least_zero(owner: str, value: float | None) -> None:

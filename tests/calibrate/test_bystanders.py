@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import pytest
 
 from hetengine.calibrate import bystanders, measure
@@ -61,8 +59,6 @@ def test_probes_that_others_disturb_are_run_once_more(monkeypatch: pytest.Monkey
     monkeypatch.setattr(measure, "spans_of", spans_of)
     monkeypatch.setattr(measure, "Bystanders", Others)
     harvest, devices = Harvest(), {"host": DeviceConfig("host")}
-    seconds: dict[Probe, list[float]] = defaultdict(list)
-    assert measure._train([loud, calm], TopologyConfig("t", devices), harvest, seconds) == 1
-    assert seconds == {loud: [1.0], calm: [1.0]}
+    assert measure._train([loud, calm], TopologyConfig("t", devices), harvest) == 1
     assert ran == [loud, calm, loud]
     assert [work.items for work in harvest.kernels["host", "k"].works] == [10, 20]

@@ -12,15 +12,17 @@ from hetengine.__main__ import main
 from hetengine.calibrate import refresh as refreshing
 from hetengine.calibrate.file import read_topology, write_topology
 from hetengine.calibrate.host import this_host
-from hetengine.calibrate.probes import Probe, Shape, make_data, run_probe
+from hetengine.calibrate.probes import Probe, Shape, make_data, plan, run_probe
 from hetengine.calibrate.ratios import Ratios
-from hetengine.calibrate.references import EVERY, bare, references_of, run_reference
+from hetengine.calibrate.references import KEPT, bare, references_of, run_reference
 from hetengine.calibrate.refresh import Refresher, drift, refreshed
 from hetengine.calibrate.spec import Calibration, Dispatch, KernelCost, Reference, Refresh
 from hetengine.calibrate.status import judge
 from hetengine.config import DeviceConfig, LinkConfig, TopologyConfig
 from hetengine.errors import UsageError
 from hetengine.sim.cost.drift import Drift
+from hetengine.sim.cost.history import SizeClass
+from hetengine.sim.cost.kernels import KernelCosts
 from hetengine.span import Span
 from hetengine.work import Work
 
@@ -83,6 +85,32 @@ def test_the_median_over_the_runs_counts(measured: TopologyConfig) -> None:
     assert found["devices.accelerator.kernels.dense_epoch"][0] == pytest.approx(1.2, rel=1e-3)
 
 
+def test_sizes_that_drift_apart_are_told_apart(measured: TopologyConfig) -> None:
+    """Large launches have become slower, small ones have not."""
+    small, large = Work(1e3, 1e3, 1e3, 10), Work(1e8, 1e8, 1e8, 10_000)
+    lines = [SizeClass(each, 1e-3, 0.0, 9).line() for each in (small, large)]
+    cost = KernelCost(history=lines, issue_seconds=1e-4)
+    devices = dict(measured.devices)
+    devices["accelerator"] = replace(devices["accelerator"], kernels={"dense_epoch": cost})
+    known = replace(measured, devices=devices)
+    ratios = Ratios(known)
+    for _ in range(5):
+        for work, slower in ((small, 1.0), (large, 2.0)):
+            spans = [
+                Span("accelerator", "compute", "dense_epoch", "", t, t + 1e-3 * slower, work)
+                for t in (1.0, 2.0, 3.0, 4.0)
+            ]
+            ratios.add(spans)
+    found = drift(ratios.factors())
+    classes = ratios.classes(found)
+    about = Calibration("2026-11-21", "here", refresh=Refresh("2026-11-22", found, classes))
+    costs = KernelCosts(Drift(about))
+    spec = known.build().accelerators[0]
+    told = [costs.seconds(spec, work, "dense_epoch") for work in (small, large)]
+    assert told[0] == pytest.approx(1e-3, rel=0.08)
+    assert told[1] == pytest.approx(2e-3, rel=0.08)
+
+
 def test_an_uncertain_kernel_is_drawn_towards_its_device() -> None:
     found = drift({ALL: (0.0, 0.02), EPOCH: (0.1, 0.02), GAPS: (0.1, 0.4)})
     assert found[ALL][0] == 1.0
@@ -97,11 +125,19 @@ def test_what_the_calibration_does_not_know_tells_nothing(measured: TopologyConf
     assert not [key for key in ratios.factors() if ".dispatch." in key]
 
 
-def test_one_in_several_probes_is_repeated_as_it_was() -> None:
-    probes = [replace(TINY, rounds=k, precision="float64") for k in range(2 * EVERY)]
+def test_some_of_the_probes_are_repeated_as_they_were() -> None:
+    probes = [replace(TINY, rounds=k, precision="float64") for k in range(2 * len(KEPT))]
     kept = references_of(probes)
-    assert [each.rounds for each in kept] == [0, EVERY]
-    assert kept[1] == Reference("svm", "gap", "float64", 200, 20, EVERY, 1.0, 0.4)
+    assert [each.rounds for each in kept] == [0, 2, 3, 5, 7, 8]
+    assert kept[1] == Reference("svm", "gap", "float64", 200, 20, 2, 1.0, 0.4)
+
+
+def test_together_the_reference_runs_are_of_all_kinds() -> None:
+    kept = references_of(plan())
+    for each in ("problem", "selection", "precision", "rows", "memory_fraction"):
+        assert {getattr(k, each) for k in kept} == {
+            getattr(p.shape if each == "rows" else p, each) for p in plan()
+        }
 
 
 def test_a_reference_run_has_the_commands_of_its_probe(measured: TopologyConfig) -> None:
@@ -233,7 +269,4 @@ def test_a_factor_that_is_none_is_refused(measured: TopologyConfig, tmp_path: Pa
     path = tmp_path / "here.yaml"
     write_topology(path, changed(measured, refresh=Refresh("2026-11-21", {ALL: [0.0, 1.0, 1.0]})))
     with pytest.raises(UsageError, match=r"calibration\.refresh\.drift\.devices\.card\.kernels"):
-        read_topology(path)
-    write_topology(path, changed(measured, between=-1.0))
-    with pytest.raises(UsageError, match=r"calibration\.between=-1\.0 must be a factor"):
         read_topology(path)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from hetengine.calibrate.spec import Calibration, Dispatch
+from hetengine.sim.cost.local import Local
 from hetengine.topology import LinkSpec
+from hetengine.work import Work
 
 
 def kernels_key(device: str) -> str:
@@ -71,23 +73,42 @@ class Drift:
         self._factors = (
             {} if refresh is None else {key: values[0] for key, values in refresh.drift.items()}
         )
-        self._between = 1.0 if calibration is None else calibration.between
+        self._lines = {} if refresh is None else refresh.classes
+        self._local: dict[str, Local] = {}
 
     def kernel(self, device: str, kernel: str) -> float:
         """Return the factor of a kernel: its own, that of its device, or 1."""
         whole = self._factors.get(kernels_key(device), 1.0)
         return self._factors.get(kernel_key(device, kernel), whole)
 
+    def local(self, device: str, key: str, work: Work, reuse_bytes: float) -> float:
+        """Return the factor of launches of about this size beside that of the kernel.
+
+        Parameters
+        ----------
+        device, key : str
+            Device, and kernel with its variant; see `hetengine.sim.cost.lookup.key_of`.
+        work : Work
+            The launch.
+        reuse_bytes : float
+            Bytes since what it reads was used last.
+        """
+        whole = kernel_key(device, key)
+        if whole not in self._lines:
+            return 1.0
+        if whole not in self._local:
+            self._local[whole] = Local(self._lines[whole])
+        return self._local[whole].factor(work, reuse_bytes)
+
     def program(self, host: str) -> float:
         """Return the factor of handing over commands."""
-        return self._between * self._factors.get(dispatch_key(host), 1.0)
+        return self._factors.get(dispatch_key(host), 1.0)
 
     def dispatch(self, times: Dispatch, device: str) -> Dispatch:
         """Return the times between commands of a device as they are now."""
         return Dispatch(
             **{
-                each.name: self._between
-                * self._factors.get(lag_key(device, each.name), 1.0)
+                each.name: self._factors.get(lag_key(device, each.name), 1.0)
                 * getattr(times, each.name)
                 for each in fields(times)
             }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hetengine.calibrate.spec import KernelCost
 from hetengine.sim.cost.drift import Drift
-from hetengine.sim.cost.history import read_line
-from hetengine.sim.cost.lookup import find
+from hetengine.sim.cost.history import SizeClass, read_line
+from hetengine.sim.cost.lookup import find, key_of
 from hetengine.sim.cost.neighbours import Neighbours
 from hetengine.sim.cost.regression import in_range
 from hetengine.sim.cost.roofline import RooflineCost
@@ -82,7 +82,8 @@ class KernelCosts:
         cost = find(spec.kernels, kernel, work.variant)
         if cost is None:
             return Estimate(self._roofline.seconds(spec, work), "roofline")
-        seconds, measured = self._neighbours(cost).seconds(work, reuse_bytes)
+        key = key_of(kernel, work.variant)
+        seconds, measured = self._neighbours(spec.name, key, cost).seconds(work, reuse_bytes)
         if measured:
             return Estimate(seconds, "history")
         if cost.coefficients:
@@ -96,10 +97,14 @@ class KernelCosts:
             return Estimate(cost_function(cost.function)(spec, work), "function")
         return Estimate(self._roofline.seconds(spec, work), "roofline")
 
-    def _neighbours(self, cost: KernelCost) -> Neighbours:
-        """Return the measurements of an entry, read at its first use."""
+    def _neighbours(self, device: str, key: str, cost: KernelCost) -> Neighbours:
+        """Return the measurements of an entry as they would be now, read at its first use."""
         known = self._known.get(id(cost))
         if known is None:
-            classes = [read_line(line) for line in cost.history]
+            classes = [self._now(device, key, read_line(line)) for line in cost.history]
             known = self._known[id(cost)] = Neighbours(classes, cost.coefficients)
         return known
+
+    def _now(self, device: str, key: str, known: SizeClass) -> SizeClass:
+        factor = self.drift.local(device, key, known.work, known.reuse_bytes)
+        return known if factor == 1.0 else replace(known, seconds=factor * known.seconds)
