@@ -80,6 +80,7 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
         config = resolved(config, rows, recorder)
         make = _shape if dry else build_problem
         problem, labels = make(config, dataset, rows)
+        tell_offsets(config, problem, recorder)
     outcome, seconds = _train(config, problem, recorder)
     if rows and dataset is not None and np.isinf(outcome.certificate.gap):
         check_matrix(dataset.X, dataset.name)
@@ -236,6 +237,30 @@ def resolved(config: RunConfig, by_row: bool, recorder: Recorder) -> RunConfig:
     chosen = "host" if by_row else "gap"
     recorder.log(f"solver.selection=auto is {chosen} here")
     return replace(config, solver=replace(settings, selection=chosen))
+
+
+def tell_offsets(config: RunConfig, problem: CoordinateProblem, recorder: Recorder) -> None:
+    """Say what has been done about features whose values are far above their spread.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Of a linear model.
+    problem : CoordinateProblem
+        What came of it.
+    recorder : Recorder
+        Hears of it.
+    """
+    if problem.offsets is not None:
+        moved = int(np.count_nonzero(problem.offsets))
+        recorder.log(
+            f"{moved} features far from 0 are moved near it; the intercept makes up for it"
+        )
+    elif problem.columns.dtype != config.precision:
+        recorder.log(
+            f"features far from 0: precision is {problem.columns.dtype} here, not "
+            f"{config.precision}, for products with them to be exact enough"
+        )
 
 
 Labels = tuple[float, float] | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -10,6 +12,7 @@ from hetengine.problems.config import CLASSIFICATION, DEFAULT_LAM_RATIO, Problem
 from hetengine.problems.kinds import Kind
 from hetengine.problems.lambda_max import lambda_max, normalised_weights
 from hetengine.problems.matrix import Columns, Matrix, ShapeColumns, columns_of
+from hetengine.problems.offset import feature_offsets, moved
 from hetengine.problems.problem import CoordinateProblem
 from hetengine.problems.row_matrix import RowMatrix, rows_of
 
@@ -43,7 +46,9 @@ def make_problem(
     weights : array_like, shape (N,), optional
         Example weights; scaled to mean 1, so that the loss is a weighted mean.
     dtype : float32 or float64
-        Type of the stored matrix; everything else is float64.
+        Type of the stored matrix; everything else is float64. With an unpenalised
+        intercept, dense features far from 0 are moved near it; other data with such features are
+        stored in float64 on the primal side by row.
     by_row : bool
         Leave the data in rows whatever the side, for solvers that pass over examples; otherwise
         they are laid out by coordinate.
@@ -60,10 +65,12 @@ def make_problem(
         If lambda cannot be derived or the matrix cannot be represented.
     """
     labels = _checked_labels(config, X, y)
+    X, dtype, offsets = _near_zero(config, X, np.dtype(dtype), by_row)
     scale = None if weights is None else normalised_weights(weights, labels.size)
     lam = _strength(config, X, labels, scale)
     if config.side_for(*X.shape) == "primal":
-        return _primal(config, lam, X, labels, scale, dtype, by_row)
+        problem = _primal(config, lam, X, labels, scale, dtype, by_row)
+        return problem if offsets is None else replace(problem, offsets=offsets)
     columns: Columns
     if by_row:
         columns = rows_of(X, "dual", dtype, config.intercept, by_feature=config.name != "svm")
@@ -136,6 +143,28 @@ def _checked_labels(config: ProblemConfig, X: Matrix, y: ArrayLike) -> Vector:
                 f"({bad.size} other labels); for numbers type problem=ridge or problem=lasso"
             )
     return labels
+
+
+def _near_zero(
+    config: ProblemConfig, X: Matrix, dtype: np.dtype, by_row: bool
+) -> tuple[Matrix, np.dtype, Vector | None]:
+    """Return data and a type in which products with them are exact enough, and what was taken off.
+
+    A store is read as it is, and on the dual side the intercept is penalised: moving the data would
+    be another problem. Solvers by row in float64 need neither, nor does float64 help coordinate
+    steps over data that stay where they are.
+    """
+    if config.side_for(*X.shape) == "dual" or hasattr(X, "stored_columns"):
+        return X, dtype, None
+    movable, exact = config.intercept and not hasattr(X, "tocsr"), dtype == np.float64
+    if (exact and by_row) if movable else (exact or not by_row):
+        return X, dtype, None
+    offsets = feature_offsets(X)
+    if offsets is None:
+        return X, dtype, None
+    if not movable:
+        return X, np.dtype(np.float64), None
+    return moved(np.asarray(X), offsets, dtype), dtype, offsets
 
 
 def _strength(config: ProblemConfig, X: Matrix, labels: Vector, scale: Vector | None) -> float:

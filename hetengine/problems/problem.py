@@ -50,6 +50,9 @@ class CoordinateProblem:
         The intercept's column; only on the primal side.
     intercept_products : ndarray of float64, shape (n,), or None
         ``A^T intercept_direction``.
+    offsets : ndarray of float64, shape (P,), or None
+        What has been taken off every value of a feature, see `hetengine.problems.offset`; only with
+        an unpenalised intercept, and undone by `model`.
     pinned : ndarray of int64
         Coordinates that must always be on the accelerator (the unpenalised intercept).
     """
@@ -70,6 +73,7 @@ class CoordinateProblem:
     intercept: bool = False
     intercept_direction: Vector | None = None
     intercept_products: Vector | None = None
+    offsets: Vector | None = None
     pinned: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     w0: Vector = field(init=False)
 
@@ -222,4 +226,7 @@ class CoordinateProblem:
         """
         source = np.array(alpha if self.side == "primal" else w, dtype=np.float64)
         constant = float(source[self.features]) if self.intercept else 0.0
-        return source[: self.features], constant
+        coef = source[: self.features]
+        if self.offsets is not None:
+            constant -= float(self.offsets @ coef)
+        return coef, constant

@@ -11,7 +11,7 @@ from hetengine.config import RunConfig
 from hetengine.data.dataset import Dataset
 from hetengine.data.load import load_dataset
 from hetengine.data.validate import check_matrix
-from hetengine.engine.linear import build_problem, by_row, resolved
+from hetengine.engine.linear import build_problem, by_row, resolved, tell_offsets
 from hetengine.engine.phases import phase
 from hetengine.families import linear_parts
 from hetengine.problems import CoordinateProblem
@@ -129,6 +129,7 @@ def walk(course: Course, recorder: Recorder) -> tuple[PathResult, CoordinateProb
     lams = course.grid.on(dataset.rows)
     with phase(recorder, "problem"):
         problem, labels = course.problem(dataset, float(lams[0]))
+        tell_offsets(config, problem, recorder)
     trail = follow(config, problem, lams, recorder, config.max_seconds)
     if course.by_row and not np.isfinite(trail.rows[0].gap):
         check_matrix(dataset.X, dataset.name)

@@ -172,6 +172,7 @@ class Curvature:
         self._centred = centred
         self._matrix: SharedTriangles | None = None
         self._squares: np.ndarray | None = None
+        self._centre_of_sample = np.zeros(rows.features + 1)
         self.means: np.ndarray | None = None
         self.runs, self.scale = np.empty(0, np.int64), 1.0
         few = rows.features <= min(_MOST_FEATURES, rows.examples / 2)
@@ -253,9 +254,10 @@ class Curvature:
                 block[-RUN:] = 0.0  # the data end within this run
             yield rows.gather(some, root, np.arange(size), block)
             yield rows.gram(block, block, gram)
+        sums = gram[-1].astype(np.float64)  # the last feature is the constant
         self._matrix = SharedTriangles(gram)
         if self._centred:
-            yield self._rows.run("centre", self._centre, gram.size, "model")
+            yield self._rows.run("centre", lambda: self._centre(sums), gram.size, "model")
         last = (runs.size - 1) // at_once * at_once
         block = panel[: (runs.size - last) * RUN]
         drawn = np.repeat(1.0 - 1.0 / factors[last:], RUN)
@@ -274,8 +276,7 @@ class Curvature:
         with np.errstate(all="ignore"):  # data not finite: the pass that meets them says so
             rows = panel[::every].astype(np.float64)
             if self._centred:
-                assert self.means is not None
-                rows -= np.outer(rows[:, -1], self.means / self.means[-1])
+                rows -= np.outer(rows[:, -1], self._centre_of_sample)
             rows *= self._matrix.scale()
             rows *= rows
             pairs = rows.sum(axis=1) ** 2 - np.einsum("ij,ij->i", rows, rows)
@@ -284,10 +285,13 @@ class Curvature:
         if share > 0.0:
             self._matrix.shrink(min(share, 1.0))
 
-    def _centre(self) -> None:
+    def _centre(self, sums: np.ndarray) -> None:
+        # Around the means of the sample itself: those of all examples leave products of the means
+        # with their difference, which may be more than what is left, and of either sign.
         assert self._matrix is not None
-        assert self.means is not None
-        self._matrix.subtract(self.means, self._bend / self.means[-1])
+        mass = float(sums[-1])
+        self._centre_of_sample = sums / mass if mass > 0.0 else np.zeros(sums.size)
+        self._matrix.subtract(self._centre_of_sample, mass)
 
     def inverse(self, penalty: np.ndarray) -> Process:
         """Return what applies the inverse of the guess plus ``diag(penalty)``, until called again.
