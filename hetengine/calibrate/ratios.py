@@ -73,7 +73,7 @@ class Ratios:
         self._domains = {spec.name: cache_domain(spec) for spec in machine.devices}
         self._costs = KernelCosts()
         self._runs: dict[str, list[tuple[float, float]]] = defaultdict(list)
-        self._between: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self._between: dict[str, list[np.ndarray]] = defaultdict(list)
         self._classes: dict[tuple[str, str], dict[tuple[int, ...], _Class]] = defaultdict(dict)
 
     def add(self, spans: Sequence[Span]) -> None:
@@ -117,7 +117,7 @@ class Ratios:
         mean, as in the calibration: rare pauses make much of it, and a median would leave them out.
         """
         found = {key: _middle(np.asarray(runs)) for key, runs in self._runs.items()}
-        found |= {key: _mean(np.asarray(times)) for key, times in self._between.items()}
+        found |= {key: _mean(np.concatenate(times)) for key, times in self._between.items()}
         return dict(sorted(found.items()))
 
     def classes(self, drift: Mapping[str, Sequence[float]]) -> dict[str, list[str]]:
@@ -154,10 +154,11 @@ class Ratios:
 
     def _note_between(self, key: str, measured: Sequence[float], modelled: Sequence[float]) -> None:
         """Take in times between commands; those that the calibration has as 0 say nothing."""
-        pairs = zip(measured, modelled, strict=True)
-        self._between[key] += [pair for pair in pairs if pair[1] > 0.0]
-        if not self._between[key]:
-            del self._between[key]
+        # Arrays: a million tuples would keep the garbage collector busy while runs are measured.
+        pairs = np.column_stack((measured, modelled))
+        pairs = pairs[pairs[:, 1] > 0.0]
+        if pairs.size:
+            self._between[key].append(pairs)
 
     def _kernel_seconds(self, device: str, kernel: str, samples: Samples) -> list[float]:
         spec = self._specs[device]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hetengine.sim.cost.history import octaves, read_line
-from hetengine.sim.cost.neighbours import BANDWIDTH
+from hetengine.sim.cost.neighbours import nearness, square_distances
 from hetengine.work import Work
 
 _UNCHANGED_RUNS = 1.0
@@ -54,7 +54,5 @@ class Local:
         reuse_bytes : float
             Bytes since what it reads was used last.
         """
-        away = self._places - octaves(work, reuse_bytes)
-        squares = np.einsum("ij,ij->i", away, away)
-        weights = self._runs * np.exp(-0.5 * squares / BANDWIDTH**2)
+        weights = self._runs * nearness(square_distances(self._places, work, reuse_bytes))
         return float(np.exp(weights @ self._logs / (weights.sum() + _UNCHANGED_RUNS)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hetengine.sim.cost.history import SizeClass, octaves
 from hetengine.sim.cost.regression import predict
@@ -28,6 +29,29 @@ REACH = 1.0
 
 _MOST_SAMPLES = 30
 _REGRESSION_WEIGHT = 0.01
+
+
+def square_distances(
+    places: NDArray[np.float64], work: Work, reuse_bytes: float
+) -> NDArray[np.float64]:
+    """Return the squared octaves from size classes to a launch, shape (n,).
+
+    Parameters
+    ----------
+    places : ndarray, shape (n, 6)
+        `octaves` of the classes.
+    work : Work
+        The launch.
+    reuse_bytes : float
+        Bytes since what it reads was used last.
+    """
+    away = places - octaves(work, reuse_bytes)
+    return np.einsum("ij,ij->i", away, away)
+
+
+def nearness(squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what classes at these squared distances count, 1 at no distance."""
+    return np.exp(-0.5 * squares / BANDWIDTH**2)
 
 
 class Neighbours:
@@ -65,12 +89,11 @@ class Neighbours:
         modelled = self._modelled(work, reuse_bytes)
         if not self._logs.size:
             return modelled, False
-        away = self._places - octaves(work, reuse_bytes)
-        squares = np.einsum("ij,ij->i", away, away)
+        squares = square_distances(self._places, work, reuse_bytes)
         nearest = float(squares.min())
         # Relative to the nearest where only times are known: something has to count.
         base = 0.0 if self._coefficients else nearest
-        weights = self._weights * np.exp(-0.5 * (squares - base) / BANDWIDTH**2)
+        weights = self._weights * nearness(squares - base)
         whole = float(weights.sum()) + (_REGRESSION_WEIGHT if self._coefficients else 0.0)
         correction = float(np.exp(weights @ self._logs / whole))
         return modelled * correction, nearest <= REACH**2
