@@ -18,6 +18,9 @@ LINE_BYTES = 64
 #: Bytes of a large page, and what is large enough for one.
 PAGE_BYTES, LEAST_BYTES = 2 << 20, 1 << 20
 
+#: Bytes of the smallest page there is.
+SMALL_PAGE_BYTES = 4 << 10
+
 # Arrays that all began on a large page would compete for the same lines of a cache.
 _STAGGER = cycle([k * 65 * LINE_BYTES for k in range(16)])
 

@@ -27,6 +27,9 @@ class Work:
         ``columns``); empty where caches do not matter.
     footprint : float
         Bytes of all that is called so on the device: launches go through it part by part.
+    reach : float
+        Bytes of that from the first to the last a launch uses, where that may be less; 0 where it
+        is all of them.
     """
 
     flops: float = 0.0
@@ -36,6 +39,12 @@ class Work:
     variant: str = ""
     reads: str = ""
     footprint: float = 0.0
+    reach: float = 0.0
+
+    @property
+    def extent(self) -> float:
+        """Bytes among which those that it uses lie."""
+        return self.reach or self.footprint
 
     @property
     def nbytes(self) -> float:

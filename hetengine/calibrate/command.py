@@ -98,12 +98,12 @@ def calibrate(
     Raises
     ------
     UsageError
-        If an override is wrong or the file exists.
+        If an override is wrong, or the file exists or cannot be written.
     """
     from rich.console import Console
 
     from hetengine.api import compose
-    from hetengine.calibrate.file import write_topology
+    from hetengine.calibrate.file import check_writable, write_topology
     from hetengine.calibrate.measure import measure
     from hetengine.calibrate.probes import QUICK_SHAPES, SHAPES, plan
     from hetengine.calibrate.table import print_tables
@@ -113,6 +113,7 @@ def calibrate(
     if passes is not None and passes < 1:
         raise UsageError(f"--passes={passes} must be at least 1")
     topology = compose(overrides).topology
+    check_writable(out)
     begun = time.perf_counter()
     probes = plan(QUICK_SHAPES if quick else SHAPES)
     measured, found = measure(topology, probes, passes, _say)
@@ -138,16 +139,18 @@ def refresh(path: Path) -> None:
     Raises
     ------
     UsageError
-        If it was not, lately, or it keeps no reference runs.
+        If it was not, lately, keeps no reference runs, or cannot be written.
     """
     from rich.console import Console
 
-    from hetengine.calibrate.file import read_topology, write_topology
+    from hetengine.calibrate.file import check_writable, read_topology, write_topology
     from hetengine.calibrate.refresh import refreshed
     from hetengine.calibrate.table import print_drift
 
     begun = time.perf_counter()
-    found = refreshed(read_topology(path), owner=str(path))
+    topology = read_topology(path)
+    check_writable(path)
+    found = refreshed(topology, owner=str(path))
     write_topology(path, found)
     assert found.calibration is not None
     assert found.calibration.refresh is not None

@@ -14,7 +14,7 @@ from hetengine.sim.cost.outliers import outlying, pauses
 from hetengine.sim.cost.regression import Fit, fit, predict, predict_all
 from hetengine.work import Work
 
-_LAGS = ("start_seconds", "next_seconds", "relay_seconds", "notify_seconds")
+_LAGS = ("start_seconds", "next_seconds", "relay_seconds", "notify_seconds", "inline_seconds")
 _ACCIDENTS = 0.001
 NORMAL_95 = 1.96
 """Standard errors on either side of a 95 % confidence interval."""

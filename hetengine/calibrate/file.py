@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 _HEAD = """\
 # Measured by hetengine calibrate; use it with topology_file={name}.
-# kernels: history is one size class a line: flops bytes_read bytes_written items footprint
+# kernels: history is one size class a line: flops bytes_read bytes_written items extent
 # reuse_bytes seconds deviation samples; coefficients are seconds per byte, flop and item, scattered
 # of bytes times the share of the data left out, beyond_N of bytes that were last used more than N
 # bytes ago; dispatch: seconds between commands.
 """
+_MOST_DETAIL = 200
+"""Characters of what a parser has to say: of a file that is no topology, it may say all."""
 
 
 def write_topology(path: Path, topology: TopologyConfig) -> None:
@@ -42,9 +44,37 @@ def write_topology(path: Path, topology: TopologyConfig) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_HEAD.format(name=path.name) + text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(
-            f"cannot write the topology to {path} ({error.strerror}); choose another --out"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a place where `write_topology` could not write, before minutes are spent measuring.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where to; an existing file stays as it is, a missing folder is made.
+
+    Raises
+    ------
+    UsageError
+        If a file could not be written there.
+    """
+    fresh = not path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a", encoding="utf-8").close()
+        if fresh:
+            path.unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write the topology to {path} ({error.strerror}); choose a file that can be "
+        "written, for instance with --out"
+    )
 
 
 def read_topology(path: Path) -> TopologyConfig:
@@ -78,7 +108,8 @@ def read_topology(path: Path) -> TopologyConfig:
         found = OmegaConf.to_object(merged)
     except (YAMLError, OmegaConfBaseException) as error:
         detail = str(error).strip().splitlines()[0]
-        raise UsageError(f"topology_file={path}: {detail}") from error
+        cut = detail if len(detail) <= _MOST_DETAIL else f"{detail[:_MOST_DETAIL]}..."
+        raise UsageError(f"topology_file={path}: {cut}") from error
     assert isinstance(found, TopologyConfig)
     found.build()
     return found

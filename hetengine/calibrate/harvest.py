@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -95,11 +96,23 @@ class Harvest:
                 self.kernels[span.device, key_of(span.label, span.work.variant)].add(
                     span, reuse, self.runs
                 )
-        self._add_lags(spans, host)
+        issued = sorted((s for s in spans if s.issued_seconds is not None), key=_issued)
+        if all(span.device == host for span in spans):
+            self._add_inline_lags(issued, host)
+        else:
+            self._add_lags(issued, host)
         self.runs += 1
 
-    def _add_lags(self, spans: Sequence[Span], host: str) -> None:
-        issued = sorted((s for s in spans if s.issued_seconds is not None), key=_issued)
+    def _add_inline_lags(self, issued: Sequence[Span], host: str) -> None:
+        """Keep what lies between commands that no thread had to be woken for."""
+        for before, span in pairwise(issued):
+            came, ended = _issued(span), before.end_seconds
+            woken = came - span.issue_seconds
+            lag = span.start_seconds - max(came, ended) + max(0.0, woken - ended)
+            if 0.0 <= lag <= _PROMPT_SECONDS:
+                self.lags[host, "inline_seconds"].append(lag)
+
+    def _add_lags(self, issued: Sequence[Span], host: str) -> None:
         ends = np.sort([span.end_seconds for span in issued])
         starts = [span.start_seconds for span in issued]
         happenings = np.sort(np.concatenate([ends, starts, [_issued(span) for span in issued]]))

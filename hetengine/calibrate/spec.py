@@ -52,7 +52,7 @@ class KernelCost:
     lower, upper : dict of str to float
         Range of each feature in the measurements.
     history : list of str
-        One size class a line: ``flops bytes_read bytes_written items footprint reuse_bytes seconds
+        One size class a line: ``flops bytes_read bytes_written items extent reuse_bytes seconds
         deviation samples``; see `hetengine.sim.cost.history.SizeClass`.
     constant_seconds : float or None
         Time of every launch, for a kernel without measurements.
@@ -114,6 +114,9 @@ class Dispatch:
         From the end of a command until one on another queue that waits for it runs.
     notify_seconds : float
         From the end of a command until the program hears of it.
+    inline_seconds : float
+        What starting a command and hearing of its end take together where the program runs it
+        itself (`hetengine.clock.WallClock.help`).
     issue_seconds : float
         Time the program takes to hand over a command, where its kernel has no entry of its own.
     """
@@ -122,6 +125,7 @@ class Dispatch:
     next_seconds: float = 0.0
     relay_seconds: float = 0.0
     notify_seconds: float = 0.0
+    inline_seconds: float = 0.0
     issue_seconds: float = 0.0
 
     def check(self, owner: str) -> None:

@@ -10,7 +10,7 @@ from typing import overload
 from hetengine.span import Span
 from hetengine.work import Work
 
-_WORDS, _NUMBERS = 7, 9
+_WORDS, _NUMBERS = 7, 10
 _UNKNOWN = math.nan
 
 
@@ -73,7 +73,7 @@ class SpanLog(Sequence[Span]):
             span.start_seconds - origin_seconds, span.end_seconds - origin_seconds,
             _UNKNOWN if issued is None else issued - origin_seconds, span.issue_seconds,
             _UNKNOWN if span.busy_seconds is None else span.busy_seconds,
-            work.flops, work.bytes_read, work.bytes_written, work.footprint,
+            work.flops, work.bytes_read, work.bytes_written, work.footprint, work.reach,
         ))  # fmt: skip
         self._items.append(int(work.items))
 
@@ -94,8 +94,8 @@ class SpanLog(Sequence[Span]):
             self._texts.__getitem__, codes
         )
         numbers = self._numbers[_NUMBERS * k : _NUMBERS * (k + 1)]
-        start, end, issued, issue, busy, flops, read, written, footprint = numbers
-        work = Work(flops, read, written, self._items[k], variant, reads, footprint)
+        start, end, issued, issue, busy, flops, read, written, footprint, reach = numbers
+        work = Work(flops, read, written, self._items[k], variant, reads, footprint, reach)
         return Span(
             device, queue, label, category, start, end, work, direction,
             None if math.isnan(issued) else issued, issue, None if math.isnan(busy) else busy,

@@ -35,6 +35,8 @@ class Loop:
     ----------
     interpreter : Interpreter
         What the program shares with the threads of the queues.
+    thread : Thread
+        The program's own.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class Loop:
         self.interpreter = Interpreter(
             clock, max(0.0, times.relay_seconds - times.next_seconds), pool
         )
-        self._thread = Thread()
+        self.thread = Thread()
         self._devices = {spec.name: spec for spec in topology.devices}
         self._links = {link.name: link.host_seconds for link in topology.links}
 
@@ -80,11 +82,11 @@ class Loop:
 
     def hand_over(self, seconds: float, then: Then) -> None:
         """Hand over a command; ``then`` is called when its queue has it."""
-        self.interpreter.run(self._thread, seconds, then)
+        self.interpreter.run(self.thread, seconds, then)
 
     def spend(self, seconds: float, then: Then = lambda: None) -> None:
         """Keep the program busy with something that it waits for; ``then`` is called at its end."""
-        self.interpreter.run(self._thread, seconds, then)
+        self.interpreter.run(self.thread, seconds, then)
 
     def hear(self, event: simpy.Event) -> None:
         """Let the program hear of a command that has ended: fire its event.
@@ -97,9 +99,9 @@ class Loop:
             return
 
         def woken(_: simpy.Event | None = None) -> None:
-            self.interpreter.run(self._thread, 0.0, lambda: self._clock.schedule(event))
+            self.interpreter.run(self.thread, 0.0, lambda: self._clock.schedule(event))
 
-        if self._thread.busy or self._clock.helps:
+        if self.thread.busy or self._clock.helps:
             woken()
         else:
             self._clock.timeout(self._notify_seconds).callbacks.append(woken)

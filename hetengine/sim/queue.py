@@ -123,7 +123,7 @@ class Command(abc.ABC):
     def finish(self, ran: simpy.Event) -> None:
         """Let the thread of the queue take note; the first callback of ``ran``."""
         ran._ok, ran._value = True, None
-        half = 0.5 * self.queue.dispatch.next_seconds
+        half = self.queue.half_seconds
 
         def noted() -> None:
             self.event.end_seconds = self.queue.clock.now - half
@@ -245,6 +245,12 @@ class CommandQueue:
         """Event of the last command, as long as it has not fired."""
         return None if self._last is None or self._last.processed else self._last
 
+    @property
+    def half_seconds(self) -> float:
+        """What a thread has to do before a command, and once more after it."""
+        times = self.dispatch
+        return 0.5 * (times.inline_seconds if self.clock.helps else times.next_seconds)
+
     def submit(self, command: Command, after: Iterable[simpy.Event]) -> Event:
         """Enqueue a command behind the others and return its event."""
         event = command.event
@@ -269,7 +275,7 @@ class CommandQueue:
         if self.loop is None:
             then()
         else:
-            self.loop.interpreter.run(self._thread, seconds, then)
+            self.loop.interpreter.run(self._runner(self.loop), seconds, then)
 
     def keep_interpreter(self, seconds: float, python: bool = False) -> None:
         """Say for how long a command runs outside the interpreter's lock.
@@ -286,7 +292,11 @@ class CommandQueue:
         """
         if self.loop is not None:
             least = HOLD_SECONDS if python else self.loop.interpreter.wake_seconds
-            self._thread.keeps = seconds < least
+            self._runner(self.loop).keeps = seconds < least
+
+    def _runner(self, loop: Loop) -> Thread:
+        """Return the thread that runs the commands: the program itself where it helps."""
+        return loop.thread if self.clock.helps else self._thread
 
     def _arrive(self, command: Command) -> None:
         command.event.issued_seconds = self.clock.now
@@ -304,7 +314,7 @@ class CommandQueue:
         if self._running or not self._waiting or self._waiting[0].pending:
             return
         self._running = command = self._waiting.popleft()
-        half = 0.5 * self.dispatch.next_seconds
+        half = self.half_seconds
         earliest = command.event.issued_seconds + self.dispatch.start_seconds - half
         wait = max(lag_seconds, earliest - self.clock.now)
         if wait > 0.0 and not self.clock.helps:

@@ -19,7 +19,7 @@ ALIGNMENT = 256
 STAGING_AREAS = 2
 _INDEX_BYTES = 4
 _STATE_REALS = 5  # alpha, curvature, p, q, gap
-_STAGING_SHARE = 32
+_STAGING_SHARE = 16
 _STAGING_MOST_BYTES = 8 << 20
 _STAGING_LARGE_SHARE = 512  # of a large memory: a shipment need not be shorter than it pays
 _SLOT_HEADROOM = 1.5
@@ -141,8 +141,9 @@ def plan_arena(
     if budget < need:
         raise OutOfCapacity(
             f"{device}: capacity of {capacity_bytes:,} bytes cannot hold {1 + always.size} "
-            f"column(s) beside w and staging; it needs at least {fixed + need:,}: raise "
-            f"topology.devices.{device}.capacity_bytes or memory_fraction"
+            f"column(s) beside w and staging; it needs at least {fixed + need:,}: type "
+            "topology=cpu, which has no limit, a larger memory_fraction, or "
+            f"topology.devices.{device}.capacity_bytes={fixed + need}"
         )
     if not sparse:
         slots = min(columns.count, budget // (state + longest * element))

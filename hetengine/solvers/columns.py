@@ -150,6 +150,7 @@ class HostColumns:
         sections: dict[str, Buffer],
         label: Callable[[], None],
         amount: Work,
+        share: float,
         after: Iterable[simpy.Event],
     ) -> Event:
         """Gather the listed columns into the sections of a shipment on the host.
@@ -164,13 +165,15 @@ class HostColumns:
             Writes what goes with the columns into the other sections.
         amount : Work
             Of both.
+        share : float
+            Part of all columns among which they lie.
         after : iterable of event
             What the packing area is waited for with.
         """
         names = ("values", "indices") if self.sparse else ("values",)
         args = (*self._packed_from(ids), *(sections[name] for name in names))
         kernel = Labelled(self._kernels["pack"], label)
-        amount = work.reading(amount, "data", self._nbytes)
+        amount = work.reading(amount, "data", self._nbytes, share * self._nbytes)
         return self.host.launch(kernel, args, amount, after=after, category="swap")
 
     def _packed_from(self, ids: np.ndarray) -> tuple[Any, ...]:
@@ -207,7 +210,7 @@ class HostColumns:
         kernel = HostFunction("select", function, decides=True)
 
         def amount(ranked: int) -> Work:
-            return work.ranking_work(self.lens.size, ranked, f"{self._python}/{policy}")
+            return work.ranking_work(self.lens.size, ranked, f"python/{policy}")
 
         late = LateWork(amount(0), lambda swap: amount(swap.ranked))
         return self.host.launch(kernel, (), late, category="select")

@@ -15,6 +15,7 @@ import numpy as np
 from hetengine.errors import UsageError
 from hetengine.solvers.arena import Arena, stay_within
 from hetengine.solvers.config import DuhlConfig
+from hetengine.solvers.ranking import falling, rising
 
 
 def _none() -> np.ndarray:
@@ -120,7 +121,7 @@ class Gap:
 
     def choose(self, view: View) -> Swap:
         """Admit candidates in falling order of score while each displaces only lower scores."""
-        score = view.gaps / np.maximum(view.lens, 1)
+        score = (view.gaps / np.maximum(view.lens, 1)).astype(np.float32)
         candidates, ranked = self._candidates(view, score)
         if candidates.size == 0:
             return Swap()
@@ -134,7 +135,7 @@ class Gap:
     def _candidates(self, view: View, score: np.ndarray) -> tuple[np.ndarray, int]:
         off = view.owned & ~view.resident & ~view.settled
         ids = np.flatnonzero(off & ((view.gaps > 0) | view.pinned))
-        ids = ids[np.argsort(-np.where(view.pinned[ids], np.inf, score[ids]), kind="stable")]
+        ids = ids[falling(np.where(view.pinned[ids], np.float32(np.inf), score[ids]))]
         if ids.size == 0:
             return ids, 0
         mass = np.cumsum(view.gaps[ids])
@@ -148,7 +149,7 @@ class Gap:
         self, view: View, candidates: np.ndarray, score: np.ndarray, evictable: np.ndarray
     ) -> Swap:
         victims = np.flatnonzero(evictable)
-        victims = victims[np.argsort(score[victims], kind="stable")]
+        victims = victims[rising(score[victims])]
         freed = np.concatenate([[0], np.cumsum(view.lens[victims], dtype=np.int64)])
         beaten = np.searchsorted(score[victims], score[candidates], side="left")
         beaten = np.where(view.pinned[candidates], victims.size, beaten)

@@ -12,7 +12,7 @@ from hetengine.work import Work
 _STATE = 5  # alpha, curvature, p, q read and gap written, per coordinate
 
 
-def reading(work: Work, label: str, footprint: float) -> Work:
+def reading(work: Work, label: str, footprint: float, reach: float = 0.0) -> Work:
     """Return some work with what it reads and how large all of that is.
 
     Parameters
@@ -23,6 +23,8 @@ def reading(work: Work, label: str, footprint: float) -> Work:
         The matrix on the host, or what is resident of it.
     footprint : float
         Bytes of it all.
+    reach : float
+        Bytes of it from the first to the last that are used; 0 where that is all of it.
     """
     return Work(
         work.flops,
@@ -32,6 +34,7 @@ def reading(work: Work, label: str, footprint: float) -> Work:
         work.variant,
         label,
         footprint,
+        reach,
     )
 
 

@@ -209,6 +209,19 @@ def test_an_allocation_that_fails_takes_nothing(
     assert pair.card.memory.used_bytes == 0
 
 
+@pytest.mark.parametrize("role", ["host", "accelerator"])
+def test_the_memory_of_an_accelerator_is_there_once_it_is_allocated(role: str) -> None:
+    """Pages of the host come when they are first written, as those of any array do."""
+    resource = pytest.importorskip("resource")
+    device = NumpyBackend().open(DeviceSpec("one", role), WallClock(), lambda _: None)
+    buffer = device.alloc("columns", 32 << 20, np.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    buffer.array[:] = 1
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    device.close()
+    assert (faults >= 16) == (role == "host")
+
+
 def test_an_error_travels_in_the_event(pair: Pair) -> None:
     with pytest.raises(DeviceFailure, match=r"card: python failed: ZeroDivisionError"):
         pair.run(launch(pair.card, lambda: 1 // 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import hetengine
 from hetengine.__main__ import main
 from hetengine.calibrate import measure as measuring
-from hetengine.calibrate.file import read_topology, write_topology
+from hetengine.calibrate.file import check_writable, read_topology, write_topology
 from hetengine.calibrate.measure import measure
 from hetengine.calibrate.probes import Probe, Shape, data_of, make_data, plan, run_probe, spread
 from hetengine.config import DeviceConfig, LinkConfig, TierConfig, TopologyConfig
@@ -56,7 +57,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_measured_topology_knows_kernels_links_and_the_machine(measured: Path) -> None:
     topology = read_topology(measured)
     host, card = topology.devices["host"], topology.devices["accelerator"]
-    assert {"dense_gaps/float32/hinge", "select/python/svm/gap", "sparse_pack"} <= set(host.kernels)
+    assert {"dense_gaps/float32/hinge", "select/python/gap", "sparse_pack"} <= set(host.kernels)
     assert {"dense_epoch/float32/penalty", "sparse_unpack"} <= set(card.kernels)
     assert host.dispatch.notify_seconds > 0.0
     assert card.dispatch.relay_seconds > 0.0
@@ -177,6 +178,49 @@ def test_a_file_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixtur
     path.write_text("precious")
     assert main(["calibrate", "--out", str(path)]) == 2
     assert "--force" in capsys.readouterr().err
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("refresh", [False, True])
+def test_a_place_that_cannot_be_written_is_found_before_measuring(
+    topology: TopologyConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    refresh: bool,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("it has begun to measure")
+
+    monkeypatch.setattr("hetengine.calibrate.measure.measure", refuse)
+    monkeypatch.setattr("hetengine.calibrate.refresh.refreshed", refuse)
+    path = tmp_path / "here.yaml"
+    if refresh:
+        write_topology(path, topology)
+        opened = Path.open
+
+        def read_only(self: Path, mode: str = "r", **rest: Any) -> Any:
+            if mode == "a":
+                raise PermissionError(13, "Permission denied", str(self))
+            return opened(self, mode, **rest)
+
+        monkeypatch.setattr(Path, "open", read_only)
+        words = ["--refresh", str(path)]
+    else:
+        (tmp_path / "file").write_text("")
+        words = ["--out", str(tmp_path / "file" / "here.yaml")]
+    assert main(["calibrate", *words]) == 2
+    told = capsys.readouterr().err
+    assert "cannot write the topology to" in told
+    assert told.count("\n") == 1
+
+
+def test_a_place_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "here.yaml"
+    check_writable(path)
+    assert not path.exists()
+    path.write_text("precious")
+    check_writable(path)
     assert path.read_text() == "precious"
 
 

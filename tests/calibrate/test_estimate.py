@@ -67,6 +67,19 @@ def test_what_lies_between_commands_is_read_off_the_times() -> None:
     assert dispatch(harvest, "card")[0].relay_seconds == pytest.approx(0.0009)
 
 
+def test_where_only_the_host_runs_the_program_runs_its_commands_itself() -> None:
+    spans = [
+        span("a", 1.0004, 2.0, issued=1.0, issue=0.0001),
+        span("b", 2.0010, 3.0, issued=2.0008, issue=0.0003),  # heard after 0.5 ms, begun after 0.2
+        span("c", 3.0003, 4.0, issued=2.0009, issue=0.0001),  # kept until b had run
+    ]
+    harvest = Harvest()
+    harvest.add(spans, "host")
+    times, _ = dispatch(harvest, "host")
+    assert times.inline_seconds == pytest.approx(0.0005)
+    assert times.notify_seconds == times.start_seconds == times.next_seconds == 0.0
+
+
 def test_transfers_give_latency_and_rate() -> None:
     found = Samples()
     for nbytes in (256, 4096, 65_536, 10**6, 10**7):

@@ -66,3 +66,11 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, message:
 def test_a_file_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="run hetengine calibrate --out"):
         compose([f"topology_file={tmp_path / 'none.yaml'}"])
+
+
+def test_a_file_of_something_else_is_not_repeated_at_length(tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text("1.5,2.5,3.5\n" * 1000)
+    with pytest.raises(UsageError) as caught:
+        read_topology(path)
+    assert len(str(caught.value)) < 300 + len(str(path))

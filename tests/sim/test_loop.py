@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,7 +26,9 @@ class Machine:
         times = Dispatch(start_seconds=3.0, relay_seconds=5.0, next_seconds=2.0)
         specs = (
             DeviceSpec("host", "host", dispatch=Dispatch(notify_seconds=6.0)),
-            DeviceSpec("card", kernels={"touch": touch}, dispatch=times),
+            DeviceSpec(
+                "card", kernels={"touch": touch}, dispatch=replace(times, inline_seconds=0.5)
+            ),
         )
         link = LinkSpec("bus", ("host", "card"), 100.0, 100.0, host_seconds=1.5)
         topology = Topology("two", specs, (link,), Calibration("2026-01-01", "here"))
@@ -67,8 +70,16 @@ def test_a_program_that_runs_its_commands_itself_waits_for_no_thread() -> None:
     machine = Machine()
     machine.clock.help()
     machine.clock.run(machine.launch())
-    assert machine.times() == [("touch", 2.0, 12.0)]
-    assert machine.clock.now == 13.0
+    assert machine.times() == [("touch", 1.25, 11.25)]
+    assert machine.clock.now == 11.5
+
+
+def test_a_program_that_runs_its_commands_itself_hands_over_first() -> None:
+    machine = Machine()
+    machine.clock.help()
+    machine.launch()
+    machine.clock.run(machine.launch(items=2))
+    assert machine.times() == [("touch", 3.25, 13.25), ("touch", 13.75, 23.75)]
 
 
 def test_handing_over_costs_by_item_and_the_program_does_one_thing_at_a_time() -> None:

@@ -109,7 +109,7 @@ def memories(draw) -> Memory:
     return memory
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(memories(), st.sampled_from(["gap", "sequential", "random", "importance"]), st.booleans())
 def test_every_swap_fits_and_keeps_what_is_pinned(memory: Memory, name: str, dry: bool) -> None:
     policy = make_selection(DuhlConfig(selection=name), rng())

@@ -31,7 +31,7 @@ _REUSE_WEIGHT = 0.5
 _GAPS_WEIGHT = 0.25
 _NEVER_BYTES = 2.0**60
 
-_SIZES = ("flops", "bytes_read", "bytes_written", "items", "footprint")
+_SIZES = ("flops", "bytes_read", "bytes_written", "items", "extent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,13 @@ def read_line(line: str) -> SizeClass:
         If it is not nine numbers.
     """
     try:
-        flops, read, written, items, footprint, *rest = map(float, line.split())
+        flops, read, written, items, extent, *rest = map(float, line.split())
         reuse, seconds, deviation, samples = rest
-        work = Work(flops, read, written, int(items), footprint=footprint)
+        work = Work(flops, read, written, int(items), footprint=extent)
     except ValueError as error:
         raise UsageError(
             f"topology: history line {line!r} must be nine numbers: flops bytes_read "
-            "bytes_written items footprint reuse_bytes seconds deviation samples; run hetengine "
+            "bytes_written items extent reuse_bytes seconds deviation samples; run hetengine "
             "calibrate again"
         ) from error
     return SizeClass(work, seconds, deviation, int(samples), reuse)
@@ -140,10 +140,10 @@ def _summarise(
     coefficients: Mapping[str, float],
     runs: Sequence[int],
 ) -> SizeClass:
-    flops, read, written, items, footprint = (
+    flops, read, written, items, extent = (
         float(np.median([getattr(work, name) for work in works])) for name in _SIZES
     )
-    typical = Work(flops, read, written, round(items), footprint=footprint)
+    typical = Work(flops, read, written, round(items), footprint=extent)
     reuse = float(np.median(reuse_bytes))
     modelled = predict_all(coefficients, works, reuse_bytes)
     scale = predict(coefficients, typical, reuse)

@@ -56,14 +56,14 @@ def features(work: Work, reuse_bytes: float = 0.0, caches: Sequence[int] = ()) -
 
 
 def share_left_out(work: Work) -> float:
-    """Return which part of the data a launch leaves out; 0 where that is not known.
+    """Return which part of what lies between its data a launch leaves out; 0 if not known.
 
     Examples
     --------
     >>> share_left_out(Work(bytes_read=3.0, footprint=4.0)), share_left_out(Work(bytes_read=3.0))
     (0.25, 0.0)
     """
-    return max(0.0, 1.0 - work.bytes_read / work.footprint) if work.footprint > 0.0 else 0.0
+    return max(0.0, 1.0 - work.bytes_read / work.extent) if work.extent > 0.0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

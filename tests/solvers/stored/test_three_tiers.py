@@ -219,17 +219,25 @@ def test_gaps_need_fewer_reads_than_streaming(tmp_path: Path) -> None:
 
 
 def test_a_second_look_reads_only_what_is_in_doubt(tmp_path: Path) -> None:
-    """Screened columns are not read again, and a tight tolerance costs less than another pass."""
+    """Screened columns are not read again, and a tight tolerance costs less than another pass.
+
+    On data so small one column more or less on the card changes which passes are made, so it is the
+    mean over several cards that counts.
+    """
     problem, twin = stored(tmp_path, "lasso", lam=0.1)
-    loose = train(problem, "simulate", tol=1e-3)
-    tight = train(problem, "simulate", tol=1e-6)
-    assert tight.outcome.status == "converged"
     zero = solve(twin, tol=1e-10, max_rounds=20_000).outcome.alpha == 0
-    settled = tight.solver.state.settled
-    assert not np.any(settled & ~zero)
-    assert np.count_nonzero(settled) > 0.9 * np.count_nonzero(zero)
-    extra = tight.recorder.bytes_read - loose.recorder.bytes_read
-    assert extra < problem.columns.nbytes
+    extra = 0
+    shares = (0.3, 0.35, 0.4, 0.45, 0.5)
+    for share in shares:
+        card = machine(problem, card_share=share)
+        loose = train(problem, "simulate", card, tol=1e-3)
+        tight = train(problem, "simulate", card, tol=1e-6)
+        assert tight.outcome.status == "converged"
+        settled = tight.solver.state.settled
+        assert not np.any(settled & ~zero)
+        assert np.count_nonzero(settled) > 0.9 * np.count_nonzero(zero)
+        extra += tight.recorder.bytes_read - loose.recorder.bytes_read
+    assert extra < len(shares) * problem.columns.nbytes
 
 
 def test_reads_overlap_with_the_solve(tmp_path: Path) -> None:
