@@ -10,10 +10,12 @@ from typing import Any
 from hetengine.backend import Check, DeviceInfo
 from hetengine.clock import Clock, WallClock
 from hetengine.device import Device
-from hetengine.errors import BackendUnavailable
+from hetengine.errors import BackendUnavailable, UsageError
 from hetengine.span import Observer
 from hetengine.topology import DeviceSpec
 from hetengine_numpy.table import KernelTable
+
+_VARIABLE = "NUMBA_NUM_THREADS"
 
 
 class NumpyBackend:
@@ -23,6 +25,7 @@ class NumpyBackend:
 
     def implementations(self, threads: int = 1) -> Mapping[str, Callable[..., Any]]:
         """Return the kernels by name, ``LAYOUT_``, ``rows_`` or ``net_VERB``, for some threads."""
+        check_numba_threads()
         return KernelTable(
             {
                 ("dense_", "sparse_"): lambda: _columns(threads),
@@ -43,6 +46,7 @@ class NumpyBackend:
 
     def open(self, spec: DeviceSpec, clock: Clock, observe: Observer) -> Device:
         """Open a CPU device with the threads and capacity of its entry in the topology."""
+        check_numba_threads()
         from hetengine_numpy.device import NumpyDevice
 
         if spec.index != 0:
@@ -56,6 +60,7 @@ class NumpyBackend:
 
     def check(self) -> list[Check]:
         """Import Numba, compile a kernel, and compare its answer with NumPy's."""
+        check_numba_threads()
         try:
             import numba
             import numpy as np
@@ -76,6 +81,23 @@ class NumpyBackend:
                 "" if right else "pip install --force-reinstall numba llvmlite",
             ),
         ]
+
+
+def check_numba_threads() -> None:
+    """Refuse a number of threads that Numba would refuse with a traceback when it is imported.
+
+    Raises
+    ------
+    UsageError
+        If ``NUMBA_NUM_THREADS`` is set and no whole number of at least 1.
+    """
+    given = os.environ.get(_VARIABLE)
+    if given is None or (given.isdecimal() and int(given) > 0):
+        return
+    raise UsageError(
+        f"{_VARIABLE}={given} must be a whole number of at least 1; type unset {_VARIABLE}: "
+        "threads of a device are set with topology.devices.NAME.threads"
+    )
 
 
 def _columns(threads: int) -> Mapping[str, Callable[..., Any]]:

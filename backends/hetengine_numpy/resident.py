@@ -27,17 +27,18 @@ _LONG = 2  # examples per thread and row of the matrix, from which they are what
 
 
 def _summed(share: Implementation, team: Team) -> Implementation:
-    """Split the runs; the last argument is a sum, of which every thread makes its own part."""
+    """Split the runs; the last argument is a sum, of which every thread makes a part."""
 
     def run(rows: Any, runs: np.ndarray, length: int, *args: Any) -> float:
         *most, total = args
         if team.threads == 1 or _little(rows, runs, length):
             value = np.zeros(1)
-            team.alone(share, value, total[None], rows, runs, length, *most)
+            nothing = np.empty((0, *total.shape), total.dtype)
+            team.alone(share, value, total, nothing, rows, runs, length, *most)
             return float(value[0])
-        sums = np.zeros((team.threads, *total.shape), total.dtype)
+        sums = np.zeros((team.threads - 1, *total.shape), total.dtype)
         values = np.zeros(team.threads)
-        team.run(share, values, sums, rows, runs, length, *most)
+        team.run(share, values, total, sums, rows, runs, length, *most)
         for each in sums:
             total += each
         return float(values.sum())
@@ -139,10 +140,11 @@ def _gram(narrow: Implementation, team: Team) -> Implementation:
 
 def _product(left: np.ndarray, right: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return ``left^T right``: in the panels' precision within blocks of rows, then in dtype."""
-    total = (left[:_BLOCK_ROWS].T @ right[:_BLOCK_ROWS]).astype(dtype, copy=False)
-    for first in range(_BLOCK_ROWS, left.shape[0], _BLOCK_ROWS):
-        block = slice(first, first + _BLOCK_ROWS)
-        total += left[block].T @ right[block]
+    with np.errstate(over="ignore", invalid="ignore"):  # what a run makes of it is checked there
+        total = (left[:_BLOCK_ROWS].T @ right[:_BLOCK_ROWS]).astype(dtype, copy=False)
+        for first in range(_BLOCK_ROWS, left.shape[0], _BLOCK_ROWS):
+            block = slice(first, first + _BLOCK_ROWS)
+            total += left[block].T @ right[block]
     return total
 
 

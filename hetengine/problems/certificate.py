@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hetengine.errors import HetengineError
+from hetengine.problems.numeric import stripes
 from hetengine.problems.problem import CoordinateProblem
-from hetengine.problems.terms import term_conjugate, term_gap
+from hetengine.problems.terms import term_conjugate, term_gap, total_gap
 
 Vector = NDArray[np.float64]
 
@@ -123,7 +124,7 @@ def certify(
     """
     w, u = np.asarray(w, dtype=np.float64), np.asarray(u, dtype=np.float64)
     alpha, exact = _projected(problem, np.asarray(alpha, dtype=np.float64), w, u, exact)
-    off = np.zeros(u.size) if reach is None else np.asarray(reach, dtype=np.float64)
+    off = np.broadcast_to(0.0 if reach is None else np.asarray(reach, dtype=np.float64), u.shape)
     if problem.side == "dual":
         if reach is None:
             return _primal_dual(problem, alpha, w, u, exact)
@@ -135,7 +136,7 @@ def certify(
         return _lasso(problem, alpha, theta, u, off, exact, shift)
     if reach is not None:
         u = farthest(problem, alpha, u, off, 0.0)
-    gap = float(term_gap(problem.kind, alpha, u, problem.p, problem.q).sum())
+    gap = total_gap(problem.kind, alpha, u, problem.p, problem.q)
     gap += _distance(problem, exact, theta)
     return _certificate(problem.objective(alpha, exact), gap, "conjugate", 1.0, shift)
 
@@ -150,6 +151,8 @@ def _projected(
     else:
         exact = np.asarray(exact, dtype=np.float64)
         _check_consistent(problem, given, w, u, exact)
+    if alpha is given:
+        return alpha, exact
     moved = alpha - given
     if moved.any():
         exact = exact + problem.smoothness * problem.columns.combine(moved)
@@ -161,7 +164,7 @@ def _primal_dual(
 ) -> Certificate:
     """Return P(beta) - D(alpha) at the model beta = w, which is exact whatever its drift."""
     losses = term_conjugate(problem.kind, u, problem.p, problem.q)
-    gap = float(term_gap(problem.kind, alpha, u, problem.p, problem.q).sum())
+    gap = total_gap(problem.kind, alpha, u, problem.p, problem.q)
     gap += _distance(problem, exact, w)
     return _certificate(problem.smooth_value(w) + float(losses.sum()), gap, "primal-dual")
 
@@ -171,7 +174,7 @@ def _primal_dual_within(
 ) -> Certificate:
     """Return an upper bound of P(beta) - D(alpha), and of P(beta), for u within reach."""
     worst = farthest(problem, alpha, u, off, 0.0)
-    gap = float(term_gap(problem.kind, alpha, worst, problem.p, problem.q).sum())
+    gap = total_gap(problem.kind, alpha, worst, problem.p, problem.q)
     gap += _distance(problem, exact, w)
     objective = gap - problem.objective(alpha, exact)
     return _certificate(objective, gap, "primal-dual")
@@ -222,11 +225,16 @@ def _lasso(
     ``l1 / (l1 + e)`` pays at most ``e ||alpha||_1`` in the linear part and ``e f / l1`` in the
     rest, drift included.
     """
-    steepest = float((np.abs(u) + off)[problem.p > 0].max(initial=0.0))
-    scale = _best_scale(problem, w, steepest)
-    # Rounding may leave |scale u| an ulp above l1, where the lasso's conjugate is infinite.
-    feasible = np.clip(scale * (u + np.copysign(off, alpha * scale)), -problem.p, problem.p)
-    gap = float(term_gap(problem.kind, alpha, feasible, problem.p, problem.q).sum())
+    kind, p, q = problem.kind, problem.p, problem.q
+    steepest, gap = 0.0, 0.0
+    for s in stripes(u.size):
+        # A number that is not one must come out: a comparison in Python would lose it.
+        steepest = np.maximum(steepest, (np.abs(u[s]) + off[s])[p[s] > 0].max(initial=0.0))
+    scale = _best_scale(problem, w, float(steepest))
+    for s in stripes(u.size):
+        # Rounding may leave |scale u| an ulp above l1, where the lasso's conjugate is infinite.
+        feasible = np.clip(scale * (u[s] + np.copysign(off[s], alpha[s] * scale)), -p[s], p[s])
+        gap += float(term_gap(kind, alpha[s], feasible, p[s], q[s]).sum())
     gap += _distance(problem, exact, scale * w)
     return _certificate(problem.objective(alpha, exact), gap, "rescaled dual", scale, shift)
 
@@ -259,7 +267,8 @@ def _check_consistent(
     """Raise if ``alpha . u`` and ``A alpha . w``, the same number, clearly differ."""
     combined = (exact - problem.w0) / problem.smoothness
     left, right = float(alpha @ u), float(combined @ w)
-    size = float(np.abs(alpha) @ np.abs(u)) + float(np.linalg.norm(combined) * np.linalg.norm(w))
+    size = sum(float(np.abs(alpha[s]) @ np.abs(u[s])) for s in stripes(u.size))
+    size += float(np.linalg.norm(combined) * np.linalg.norm(w))
     if abs(left - right) > _CONSISTENCY * size:
         raise HetengineError(
             f"certificate of {problem.name}: alpha . u = {left:.6g} but A alpha . w = {right:.6g}; "

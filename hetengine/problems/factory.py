@@ -15,6 +15,7 @@ from hetengine.problems.matrix import Columns, Matrix, ShapeColumns, columns_of
 from hetengine.problems.offset import feature_offsets, moved
 from hetengine.problems.problem import CoordinateProblem
 from hetengine.problems.row_matrix import RowMatrix, rows_of
+from hetengine.problems.strength import check_strength, per_coordinate
 
 Vector = NDArray[np.float64]
 
@@ -62,12 +63,13 @@ def make_problem(
     DataError
         If labels or weights do not fit the data or the loss.
     UsageError
-        If lambda cannot be derived or the matrix cannot be represented.
+        If lambda cannot be derived, or it or the matrix cannot be represented.
     """
     labels = _checked_labels(config, X, y)
     X, dtype, offsets = _near_zero(config, X, np.dtype(dtype), by_row)
     scale = None if weights is None else normalised_weights(weights, labels.size)
     lam = _strength(config, X, labels, scale)
+    check_strength(lam, dtype)
     if config.side_for(*X.shape) == "primal":
         problem = _primal(config, lam, X, labels, scale, dtype, by_row)
         return problem if offsets is None else replace(problem, offsets=offsets)
@@ -219,9 +221,8 @@ def _penalised(
 ) -> CoordinateProblem:
     share = {"lasso": 1.0, "elastic_net": config.l1_ratio, "ridge": 0.0}[config.name]
     l1, l2 = lam * share, lam * (1 - share)
-    p, q = np.full(columns.count, l1), np.full(columns.count, l2)
     pinned = np.arange(columns.count - config.intercept, columns.count, dtype=np.int64)
-    p[pinned] = q[pinned] = 0.0
+    p, q = (per_coordinate(part, columns, pinned) for part in (l1, l2))
     return CoordinateProblem(
         name=config.name,
         side="primal",

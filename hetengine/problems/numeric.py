@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -10,6 +12,23 @@ Vector = NDArray[np.float64]
 #: How far outside its bounds, relative to c, a dual coordinate may lie and still count as inside:
 #: a few roundings of float32.
 BOUND_SLACK = 1e-6
+
+_STRIPE = 1 << 14  # elements at once: what is made of them stays in a core's cache
+
+
+def stripes(size: int) -> Iterator[slice]:
+    """Yield the stretches of a long vector one after another.
+
+    What is made of a stretch takes no memory to speak of, however many expressions it takes; where
+    data are sparse, one whole vector may take as much as the data.
+
+    Parameters
+    ----------
+    size : int
+        Elements of the vector.
+    """
+    for first in range(0, size, _STRIPE):
+        yield slice(first, min(first + _STRIPE, size))
 
 
 def arrays(*values: ArrayLike) -> list[Vector]:

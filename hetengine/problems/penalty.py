@@ -15,7 +15,7 @@ from hetengine.problems.numeric import Vector, arrays, ratio, soft_threshold
 
 def project(a: ArrayLike, p: ArrayLike, q: ArrayLike) -> Vector:
     """Return a: every number is feasible."""
-    return np.array(a, dtype=np.float64)
+    return np.asarray(a, dtype=np.float64)
 
 
 def value(a: ArrayLike, p: ArrayLike, q: ArrayLike) -> Vector:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hetengine.problems.kinds import Kind
 from hetengine.problems.matrix import Columns
-from hetengine.problems.terms import term_gap, term_project, term_value
+from hetengine.problems.terms import term_gap, term_project, total_value
 
 Vector = NDArray[np.float64]
 
@@ -79,7 +79,9 @@ class CoordinateProblem:
 
     def __post_init__(self) -> None:
         # -0.0 would print oddly and compare equal anyway: adding 0 turns it into 0.
-        object.__setattr__(self, "w0", -self.smoothness * self.target + 0.0)
+        dual = self.side == "dual"  # zeros, as long as a row of the data: one vector is enough
+        w0 = self.target if dual else -self.smoothness * self.target + 0.0
+        object.__setattr__(self, "w0", w0)
 
     @property
     def count(self) -> int:
@@ -133,6 +135,7 @@ class CoordinateProblem:
         Returns
         -------
         ndarray of float64, shape (n,)
+            alpha itself where all numbers are feasible.
         """
         return term_project(self.kind, alpha, self.p, self.q)
 
@@ -191,7 +194,7 @@ class CoordinateProblem:
         -------
         float
         """
-        return self.smooth_value(w) + float(term_value(self.kind, alpha, self.p, self.q).sum())
+        return self.smooth_value(w) + total_value(self.kind, alpha, self.p, self.q)
 
     def scores(self, alpha: ArrayLike, u: ArrayLike, bound: float | None = None) -> Vector:
         """Return every coordinate's duality gap, its usefulness to the next block.

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hetengine.problems.certificate import Certificate, centred
+from hetengine.problems.certificate import Certificate
 from hetengine.problems.kinds import Kind
 from hetengine.problems.problem import CoordinateProblem
 
@@ -26,6 +26,7 @@ def safe_to_drop(
     u: ArrayLike,
     square_norms: ArrayLike,
     reach: ArrayLike | None = None,
+    part: slice = slice(None),
 ) -> tuple[NDArray[np.bool_], Vector]:
     """Return which coordinates are settled, and the values they settle at.
 
@@ -44,6 +45,8 @@ def safe_to_drop(
         ``||a_i||^2``.
     reach : array_like, shape (n,), optional
         How far each entry of u may be off, as given to `certify`.
+    part : slice
+        Which n of the problem's coordinates all of these are about; by default all.
 
     Returns
     -------
@@ -54,25 +57,26 @@ def safe_to_drop(
     """
     values = np.array(alpha, dtype=np.float64)
     off = 0.0 if reach is None else np.asarray(reach, dtype=np.float64)
-    # In place: where there are many coordinates, each of these is a sizeable part of the data.
     room = np.sqrt(np.asarray(square_norms, dtype=np.float64))
     room *= _radius(problem, certificate)
     room += abs(certificate.dual_scale) * off
-    scores, _ = centred(problem, np.asarray(u, dtype=np.float64), certificate.dual_shift)
+    p, q, scores = problem.p[part], problem.q[part], np.asarray(u, dtype=np.float64)
+    if problem.intercept_products is not None:
+        scores = scores - certificate.dual_shift * problem.intercept_products[part]
     scores = certificate.dual_scale * scores
     if problem.kind is Kind.PENALTY:
         np.abs(scores, out=scores)
         scores += room
-        zero = (scores < problem.p) & (problem.p > 0)
+        zero = (scores < p) & (p > 0)
         upper = np.zeros_like(zero)
     elif problem.kind in (Kind.HINGE, Kind.SQUARED_HINGE):
-        margins = problem.p * scores
+        margins = p * scores
         zero = margins - room > 1
         upper = (margins + room < 1) & (problem.kind is Kind.HINGE)
     else:
-        zero = upper = np.zeros(problem.count, dtype=bool)
+        zero = upper = np.zeros(values.size, dtype=bool)
     values[zero] = 0.0
-    values[upper] = (problem.p * problem.q)[upper]
+    values[upper] = (p * q)[upper]
     return zero | upper, values
 
 

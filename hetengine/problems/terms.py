@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from hetengine.problems import hinge, logistic, penalty, squared, squared_hinge
 from hetengine.problems.kinds import Kind
-from hetengine.problems.numeric import Vector
+from hetengine.problems.numeric import Vector, stripes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def term_project(kind: Kind, a: ArrayLike, p: ArrayLike, q: ArrayLike) -> Vector
     Returns
     -------
     ndarray of float64
+        a itself where all numbers are feasible.
     """
     return _TERMS[kind].project(a, p, q)
 
@@ -107,6 +109,39 @@ def term_gap(
     ndarray of float64
     """
     return _TERMS[kind].gap(a, u, p, q, bound)
+
+
+def total_value(kind: Kind, a: ArrayLike, p: Vector, q: Vector) -> float:
+    """Return the sum of `term_value`, with no vector in between.
+
+    Parameters
+    ----------
+    kind : Kind
+    a : array_like, shape (n,)
+    p, q : ndarray of float64, shape (n,)
+    """
+    whole = np.asarray(a, dtype=np.float64)
+    return sum(float(term_value(kind, whole[s], p[s], q[s]).sum()) for s in stripes(whole.size))
+
+
+def total_gap(
+    kind: Kind, a: ArrayLike, u: ArrayLike, p: Vector, q: Vector, bound: float = 0.0
+) -> float:
+    """Return the sum of `term_gap`, with no vector in between.
+
+    Parameters
+    ----------
+    kind : Kind
+    a, u : array_like, shape (n,)
+    p, q : ndarray of float64, shape (n,)
+    bound : float
+        Box ``|a| <= bound`` of the lasso.
+    """
+    whole, products = np.asarray(a, dtype=np.float64), np.asarray(u, dtype=np.float64)
+    return sum(
+        float(term_gap(kind, whole[s], products[s], p[s], q[s], bound).sum())
+        for s in stripes(whole.size)
+    )
 
 
 def coordinate_update(

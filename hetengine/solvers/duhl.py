@@ -374,11 +374,8 @@ class Duhl:
     def _status(self) -> str | None:
         if self.state.backoffs > _MOST_BACKOFFS:
             return "diverged"
-        if self.state.rounds - self._begun_rounds >= self.stop.max_rounds:
-            return "max_rounds"
-        limit = self.stop.max_seconds
-        late = limit is not None and self.clock.now - self._begun_seconds >= limit
-        return "max_seconds" if late else None
+        rounds = self.state.rounds - self._begun_rounds
+        return self.stop.cut(rounds, self.clock.now - self._begun_seconds)
 
     def _outcome(self, status: str, certificate: Certificate | None) -> Outcome:
         state = self.state

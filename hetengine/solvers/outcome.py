@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from hetengine.problems import Certificate
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +27,31 @@ class StopRule:
         Rounds after which it stops.
     max_seconds : float or None
         Seconds on the run's clock after which it stops, at the end of a round.
+    interrupted : callable
+        Says whether the user has asked for the end, which comes at the end of a round.
     """
 
     tol: float
     max_rounds: int
     max_seconds: float | None
+    interrupted: Callable[[], bool] = _never
+
+    def cut(self, rounds: int, seconds: float) -> str | None:
+        """Return why a run ends before the tolerance, if it does.
+
+        Parameters
+        ----------
+        rounds : int
+            Rounds done.
+        seconds : float
+            On the run's clock, since it began.
+        """
+        if self.interrupted():
+            return "interrupted"
+        if rounds >= self.max_rounds:
+            return "max_rounds"
+        late = self.max_seconds is not None and seconds >= self.max_seconds
+        return "max_seconds" if late else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +97,9 @@ class Outcome:
 
     Attributes
     ----------
-    status : {'converged', 'max_rounds', 'max_seconds', 'stalled', 'diverged'}
+    status : {'converged', 'max_rounds', 'max_seconds', 'stalled', 'diverged', 'interrupted'}
         Why it ended; ``stalled``: the gap has not fallen for long, because the precision is at its
-        end.
+        end; ``interrupted``: the user has asked for it.
     rounds : int
         Rounds done.
     certificate : Certificate

@@ -172,7 +172,7 @@ def test_numbers_that_are_not_finite_certify_nothing(name: str, side: str) -> No
     assert certificate.gap == certificate.relative_gap == np.inf
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from(CASES),
     st.integers(0, 10**6),

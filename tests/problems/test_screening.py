@@ -28,6 +28,23 @@ def test_nothing_wrong_is_ever_dropped(name: str, weighted: bool, intercept: boo
     assert counts[-1] > counts[0]
 
 
+@pytest.mark.parametrize("name", SCREENED)
+@pytest.mark.parametrize(("weighted", "intercept"), VARIANTS)
+def test_parts_say_what_the_whole_says(name: str, weighted: bool, intercept: bool) -> None:
+    problem = build(name, lam=0.2, weighted=weighted, intercept=intercept)
+    norms = problem.columns.square_norms()
+    *_, alpha = iterates(problem, 60)
+    _, u, certificate = snapshot(problem, alpha)
+    reach = 1e-9 * np.arange(u.size)
+    mask, values = safe_to_drop(problem, certificate, alpha, u, norms, reach)
+    assert mask.any()
+    for part in (slice(0, 5), slice(5, u.size)):
+        of_part = (each[part] for each in (alpha, u, norms, reach))
+        found, at = safe_to_drop(problem, certificate, *of_part, part=part)
+        np.testing.assert_array_equal(found, mask[part])
+        np.testing.assert_array_equal(at, values[part])
+
+
 def test_both_bounds_of_the_hinge_are_found() -> None:
     problem = build("svm", lam=0.1)
     best = solve(problem, tol=1e-13)

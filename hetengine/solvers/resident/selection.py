@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from hetengine.problems import CoordinateProblem
+from hetengine.problems.numeric import stripes
 from hetengine.solvers.resident.point import Point
 
 _WHOLE = 1.0 - 1e-6  # of a step: what is left of it is rounding
@@ -23,8 +24,10 @@ def nearest(
     Parameters
     ----------
     l1 : float
-    gradient, norms : ndarray of float64, shape (d,)
-        Of the loss, and of the features; norms are above 0 outside.
+    gradient : ndarray of float64, shape (d,)
+        Of the loss.
+    norms : ndarray of float32 or float64, shape (d,)
+        Of the features; above 0 outside.
     outside : ndarray of bool, shape (d,)
         Features that are to be considered, at least ``count``.
     count : int
@@ -32,9 +35,16 @@ def nearest(
     """
     if count == 0:
         return np.arange(0)
-    distance = np.full(gradient.size, np.inf)
-    np.divide(l1 - np.abs(gradient), norms, out=distance, where=outside)
-    return np.sort(np.argpartition(distance, count - 1)[:count])
+    ids, distances = [], []
+    for stripe in stripes(gradient.size):
+        distance = np.full(stripe.stop - stripe.start, np.inf)
+        missing = l1 - np.abs(gradient[stripe])
+        np.divide(missing, norms[stripe], out=distance, where=outside[stripe])
+        best = np.argpartition(distance, min(count, distance.size) - 1)[:count]
+        ids.append(best + stripe.start)
+        distances.append(distance[best])
+    best = np.argpartition(np.concatenate(distances), count - 1)[:count]
+    return np.sort(np.concatenate(ids)[best])
 
 
 def best_share(problem: CoordinateProblem, point: Point, fresh: Point) -> float:

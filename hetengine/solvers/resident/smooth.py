@@ -94,14 +94,14 @@ class Smooth:
         if not self._curvature.known:
             gradient = yield from self._curvature.measure(slope)
         inverse = yield from self._curvature.inverse(target.penalty)
-        secants = Secants(inverse)
+        secants = self._secants(inverse)
         self._rough = start is None
         point = self._known.begin(problem, start)
         if point is None and start is not None:
             point = yield from self._at(coefficients(*start, self.rows.features))
         elif point is None and gradient is not None:
-            coef = np.zeros(target.penalty.size)
-            point = self._centred(Point(coef, np.zeros(slope.size), slope, loss, gradient))
+            point = Point(np.zeros(gradient.size), np.zeros(slope.size), slope, loss, gradient)
+            point = self._centred(point)
         elif point is None and self._quadratic and self._curvature.sampled:
             point = yield from self._at((yield from self._on_sample(target, inverse)))
         elif point is None:
@@ -115,7 +115,7 @@ class Smooth:
             if self._curvature.improvable and pace.improves(self.finish.rounds, gap, status):
                 yield from self._curvature.again(point.scores)
                 inverse = yield from self._curvature.inverse(target.penalty)
-                secants, status = Secants(inverse), None
+                secants, status = self._secants(inverse), None
             if status is not None:
                 outcome = self._outcome(problem, status, certificate, point)
                 self._known.keep(problem, outcome, point)
@@ -132,18 +132,21 @@ class Smooth:
             secants.learn(fresh.coef - point.coef, target.gradient(fresh) - gradient)
             point = fresh
 
+    def _secants(self, inverse: Solve) -> Secants:
+        return Secants(inverse, self.rows.matrix.nbytes, self.rows.features + 1)
+
     def _direction(self, secants: Secants, gradient: np.ndarray) -> Event:
         return self.rows.run(
             "direction",
             lambda: secants.direction(gradient),
-            20 * gradient.size,
+            secants.touched * gradient.size,
             "solve",
             nominal=gradient,
         )
 
     def _on_sample(self, target: _Penalised, inverse: Solve) -> Process:
         """Return the optimum of the sample, which for a quadratic loss is one step away."""
-        coef = np.zeros(target.penalty.size)
+        coef = np.zeros(self.rows.features + 1)
         point = yield from evaluate(self.rows, self._curvature.runs, coef)
         point = self._centred(replace(point, gradient=self._curvature.scale * point.gradient))
         gradient = target.gradient(point)
@@ -159,7 +162,7 @@ class Smooth:
         The step errs by d / r for the r sampled rows that the guess of the Hessian comes from, and
         by a fourth of that for a gradient of four times as many.
         """
-        rows, coef = self.rows, np.zeros(target.penalty.size)
+        rows, coef = self.rows, np.zeros(self.rows.features + 1)
         part = rows.sample(_PART * RUN * self._curvature.runs.size)
         if 2 * part.size > rows.runs.size or not self._curvature.sampled:
             return (yield from self._at(coef))
@@ -203,7 +206,7 @@ class Smooth:
         runs = rows.sample(_PROBED)
         probe = yield from evaluate(rows, runs, direction)
         bends = BEND[problem.kind] * share_scale(rows, runs) * rows.weight
-        curve = float(bends @ probe.scores**2) + float(target.penalty @ direction**2)
+        curve = float(bends @ probe.scores**2) + problem.lam * float(direction @ direction)
         best = -float(gradient @ direction) / curve if curve > 0 else 1.0
         return best if _SHORTEST < best < _TOO_LONG else 1.0
 
@@ -259,7 +262,8 @@ class Smooth:
             if problem.side == "primal":
                 return certify(problem, *primal_state(problem, self.rows.matrix.root, point))
             gradient, value = target.gradient(point), target.value(point)
-            gap = 0.5 * float(gradient @ gradient) / problem.lam
+            with np.errstate(over="ignore"):  # an infinite gap is one, below
+                gap = 0.5 * float(gradient @ gradient) / problem.lam
             if not (math.isfinite(value) and math.isfinite(gap)):
                 return Certificate(value, math.inf, math.inf, "primal-dual")
             return Certificate(value, gap, gap / abs(value) if value else math.inf, "primal-dual")
@@ -292,7 +296,7 @@ class _Pace:
         slow = late and gap > _SLOW * self._gap
         if late:
             self._round, self._gap = rounds, gap
-        if gap <= _SLOW * self._tried:
+        if gap <= _SLOW * self._tried < math.inf:
             self._tries = 0
         if self._tries == _TRIES or not (status == "stalled" or (slow and status is None)):
             return False
@@ -303,31 +307,35 @@ class _Pace:
 class _Penalised:
     """The objective of one strength of the penalty; that of the last point is kept.
 
-    Attributes
-    ----------
-    penalty : ndarray of float64, shape (d + 1,)
-        Strength per coefficient; 0 for a constant that is held or profiled out.
+    A constant that is held or profiled out is not penalised: its coefficient is 0, and what the
+    gradient says about it does not count.
     """
 
     def __init__(self, problem: CoordinateProblem, features: int) -> None:
-        self.penalty = np.full(features + 1, problem.lam)
-        if problem.side == "primal" or not problem.intercept:
-            self.penalty[-1] = 0.0
-        self._held = np.flatnonzero(self.penalty <= 0)
+        self._lam, self._features = problem.lam, features
+        self._held = problem.side == "primal" or not problem.intercept
         self._valued: tuple[Point, float] | None = None
         self._inclined: tuple[Point, np.ndarray] | None = None
 
+    @property
+    def penalty(self) -> np.ndarray:
+        """Strength per coefficient, shape (d + 1,); made anew for whoever needs all of them."""
+        penalty = np.full(self._features + 1, self._lam)
+        if self._held:
+            penalty[-1] = 0.0
+        return penalty
+
     def value(self, point: Point) -> float:
         if self._valued is None or self._valued[0] is not point:
-            pull = self.penalty * point.coef
-            self._valued = point, point.loss + 0.5 * float(pull @ point.coef)
+            self._valued = point, point.loss + 0.5 * self._lam * float(point.coef @ point.coef)
         return self._valued[1]
 
     def gradient(self, point: Point) -> np.ndarray:
         if self._inclined is None or self._inclined[0] is not point:
-            gradient = self.penalty * point.coef
+            gradient = self._lam * point.coef
             gradient += point.gradient
-            gradient[self._held] = 0.0
+            if self._held:
+                gradient[-1] = 0.0
             self._inclined = point, gradient
         return self._inclined[1]
 

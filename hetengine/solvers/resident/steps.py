@@ -85,7 +85,7 @@ class Steps:
             What a pass over all rows is to fill, for the exact model of the features in it.
         """
         models = self.models
-        origin = None if exact or coef.any() else models.origin(runs)
+        origin = None if exact or coef.any() else models.take_origin(runs, coef)
         if origin is not None:
             point = origin
         else:
@@ -114,11 +114,12 @@ class Steps:
         targets, or as what they are sums of; the latter are known from the last point.
         """
         models = self.models
-        origin = models.origin(models.runs)
-        if origin is None:
+        loss = models.losses.get(models.runs.size)
+        if loss is None:
             return False
-        terms = step[:-1] * models.norms
-        most = origin.loss + 0.5 * float(terms @ terms)
+        moved = np.flatnonzero(step[:-1])
+        terms = step[moved] * models.norms[moved]
+        most = loss + 0.5 * float(terms @ terms)
         return _ROUNDING**2 * most <= (_UNSEEN * self._tol) ** 2 * self._loss
 
     def enlarge(
@@ -166,7 +167,8 @@ class Steps:
         outside[known] = False
         support = int(np.count_nonzero(point.coef[:-1]))
         share = _NEAR_ALONE if self._settled else _NEAR
-        near = int(np.count_nonzero((np.abs(gradient) > share * problem.l1) & outside))
+        edge = share * problem.l1
+        near = int(np.count_nonzero(((gradient > edge) | (gradient < -edge)) & outside))
         count = min(near, max(FIRST, support)) if known.size else FIRST
         count = min(count, int(np.count_nonzero(outside)), models.most)
         return nearest(problem.l1, gradient, models.norms, outside, count)
@@ -204,14 +206,14 @@ class Steps:
         """
         models = self.models
         enough = max(_DECREASE * tol * tol, _LEAST_DECREASE) * max(point.loss, 0.0)
-        coef, foreseen = yield from self._descend(problem, point, enough, possible)
+        coef, *foreseen = yield from self._descend(problem, point, enough, possible)
         settled = self._settled
         if later:
             fresh = yield from self._along(problem, point, coef, enough, later)
         else:
             panel = None
-            if forecast is not None and not self._strayed:
-                panel = models.panel(_demanded(problem, point, coef, foreseen), forecast)
+            if forecast is not None and self.rows.dense and not self._strayed:
+                panel = models.panel(_demanded(problem, point, coef, *foreseen), forecast)
             fresh = yield from self.at(runs, coef, None if exact else point, exact, panel)
         if math.isnan(fresh.loss):
             return fresh
@@ -235,18 +237,19 @@ class Steps:
     ) -> Process:
         """Minimise the model around a point with the penalty.
 
-        Returns the coefficients, and the gradient there as far as the model foresees it.
+        Returns the coefficients, and features of which the model foresees the gradient there, and
+        that.
         """
         model = self.models.current
         ids, gram = model.features, model.gram
         beta, u = point.coef[ids], point.gradient[ids]
-        coef, foreseen = point.coef.copy(), point.gradient.copy()
+        coef = point.coef.copy()
         inside = None if possible is None else possible[ids]
         penalties = (problem.l1, problem.l2)
         if isinstance(model, SparseModel) and not model.multiplied:
             yield from model.descend(penalties, beta, u, enough, inside)
             coef[ids] = beta
-            return coef, foreseen
+            return coef, ids[:0], u[:0]
         if inside is not None and np.count_nonzero(inside) < _WORTH * ids.size:
             coef[ids[~inside]] = 0.0
             gram = gram[: ids.size, : ids.size]
@@ -254,8 +257,8 @@ class Steps:
             gram = np.ascontiguousarray(gram[np.ix_(inside, inside)])
             ids, beta = ids[inside], beta[inside]
         yield self.rows.descend(gram, penalties, beta, u, enough, _MOST_EPOCHS)
-        coef[ids], foreseen[ids] = beta, u
-        return coef, foreseen
+        coef[ids] = beta
+        return coef, ids, u
 
     def _along(
         self,
@@ -284,12 +287,15 @@ class Steps:
 
 
 def _demanded(
-    problem: CoordinateProblem, point: Point, coef: np.ndarray, foreseen: np.ndarray
+    problem: CoordinateProblem, point: Point, coef: np.ndarray, ids: np.ndarray, u: np.ndarray
 ) -> np.ndarray:
     """Return the features that an exact model should know; none while too many still come.
 
-    ``coef`` and the gradient there are what a model foresees from a point.
+    ``coef``, and ``u`` for the gradient of some features there, are what a model foresees from a
+    point.
     """
+    foreseen = point.gradient.copy()
+    foreseen[ids] = u
     support = coef[:-1] != 0
     amiss = (point.coef[:-1] == 0) & (np.abs(point.gradient[:-1]) > problem.l1)
     if np.count_nonzero(amiss) > _UNSETTLED * np.count_nonzero(support):

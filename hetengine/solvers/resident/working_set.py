@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,7 +102,9 @@ class WorkingSet:
         stored = self.ahead.take(problem.lam)
         if stored is not None:
             coef, begun = stored.coef, None if begun is None else stored
-        outcome = yield from self._on_all(problem, coef, begun)
+        beginning = self._beginning(coef, begun)
+        del coef, begun  # what is held here is held to the end, as long as the data have columns
+        outcome = yield from self._on_all(problem, beginning)
         if stored is not None:
             self.ahead.judge(self.finish.rounds == 0)
         return outcome
@@ -120,14 +122,22 @@ class WorkingSet:
                 break
         return point.coef
 
-    def _on_all(self, problem: CoordinateProblem, coef: np.ndarray, begun: Point | None) -> Process:
-        dual, exact = Extrapolation(), self.rows.real == np.float64
-        screen = Screen(problem, self.models.squares, exact)
+    def _beginning(self, coef: np.ndarray, begun: Point | None) -> Process:
+        """Return the point to begin at."""
+        if begun is not None:
+            return begun
+        return (yield from self._steps.at(self.rows.runs, coef))
+
+    def _on_all(self, problem: CoordinateProblem, step: Process) -> Process:
+        """Take steps on all rows, from the point that the first one returns."""
+        exact = self.rows.real == np.float64
+        screen = Screen(problem, self.models.true_norms, exact)
+        proof = _Proof(Extrapolation(self.rows), screen)
         slow = 2 * _SLOW if self.finish.stop.tol > _COARSE else _SLOW
-        state = self._begun(problem, coef, begun, dual, screen)
-        point, certificate, theta = yield from self._together(state, self._unknown(problem, coef))
-        status = "diverged" if math.isinf(point.loss) else None
         while True:
+            state = self._certified(problem, step, proof)
+            point, certificate, theta = yield from self._together(problem, state)
+            status = "diverged" if self.finish.rounds == 0 and math.isinf(point.loss) else None
             drifts = certificate.relative_gap <= _DRIFT or self.finish.rounds == slow
             if drifts and not exact and status is None:
                 if certificate.relative_gap <= _DRIFT < self.finish.stop.tol:
@@ -135,7 +145,7 @@ class WorkingSet:
                 else:  # from here on points are measured anew
                     exact = screen.exact = True
                     point = yield from self._steps.at(self.rows.runs, point.coef, exact=True)
-                    certificate, theta = yield from self._certificate(problem, point, dual, screen)
+                    certificate, theta = yield from self._certificate(problem, point, proof)
             status = status or self.finish.report(certificate)
             if status is not None:
                 alpha, _, _ = primal_state(problem, self.rows.matrix.root, point)
@@ -143,35 +153,20 @@ class WorkingSet:
                 self._known.keep(problem, outcome, point)
                 return outcome
             self._forecast.see(certificate.relative_gap)
-            state = self._round(problem, point, dual, screen, exact)
+            step = self._round(problem, point, screen, exact)
             self.finish.rounds += 1
-            missing = self._unknown(problem, point.coef)
-            point, certificate, theta = yield from self._together(state, missing)
+            del point, state  # the step has what it needs of them
 
-    def _begun(
-        self,
-        problem: CoordinateProblem,
-        coef: np.ndarray,
-        begun: Point | None,
-        dual: Extrapolation,
-        screen: Screen,
-    ) -> Process:
-        """Return the point to begin at, its certificate and the dual point that proves it."""
-        point = begun
-        if point is None:
-            point = yield from self._steps.at(self.rows.runs, coef)
-        certificate, theta = yield from self._certificate(problem, point, dual, screen)
+    def _certified(self, problem: CoordinateProblem, step: Process, proof: _Proof) -> Process:
+        """Return the point a step leads to, its certificate and the dual point that proves it."""
+        point = yield from step
+        certificate, theta = yield from self._certificate(problem, point, proof)
         return point, certificate, theta
 
     def _round(
-        self,
-        problem: CoordinateProblem,
-        point: Point,
-        dual: Extrapolation,
-        screen: Screen,
-        exact: bool,
+        self, problem: CoordinateProblem, point: Point, screen: Screen, exact: bool
     ) -> Process:
-        """Return what `_begun` does after one more round; counted before it starts."""
+        """Return the point after one more round; counted before it starts."""
         narrow, models = self.rows.real != np.float64, self.models
         # Points measured anew are not measured in float32 beside others.
         foresees = models.exact and self.finish.rounds == 1 and not (exact and narrow)
@@ -183,44 +178,48 @@ class WorkingSet:
         tol = self.finish.stop.tol * (_TIGHT if models.exact else 1.0)
         if self.finish.rounds > _EASY:
             tol = self.finish.stop.tol * _TIGHTER
-        point = yield from self._steps.improve(
-            problem, self.rows.runs, point, tol, exact, screen.possible, later, self._forecast
+        return (
+            yield from self._steps.improve(
+                problem, self.rows.runs, point, tol, exact, screen.possible, later, self._forecast
+            )
         )
-        certificate, theta = yield from self._certificate(problem, point, dual, screen)
-        return point, certificate, theta
 
-    def _together(self, process: Process, nominal: Any) -> Process:
-        """Run a process; on small data as one launch."""
-        if self.rows.small:
-            return (yield self.rows.together(process, "solve", nominal))
-        return (yield from process)
+    def _together(self, problem: CoordinateProblem, state: Process) -> Process:
+        """Find out about a state; on small data as one launch."""
+        if not self.rows.small:
+            return (yield from state)
+        nothing = np.broadcast_to(0.0, self.rows.examples)
+        coef = np.zeros(self.rows.features + 1)
+        point = Point(coef, nothing, nothing, math.nan, np.broadcast_to(0.0, coef.size))
+        nominal = point, *self._unproved(problem)
+        return (yield self.rows.together(state, "solve", nominal))
 
-    def _unknown(
-        self, problem: CoordinateProblem, coef: np.ndarray
-    ) -> tuple[Point, Certificate, np.ndarray]:
-        """Return what stands for a round where numerics are skipped."""
+    def _unproved(self, problem: CoordinateProblem) -> tuple[Certificate, np.ndarray]:
+        """Return what stands for a certificate where numerics are skipped."""
         kind = "rescaled dual" if problem.needs_bound else "conjugate"
         certificate = Certificate(math.nan, math.nan, math.nan, kind)
-        nothing = np.broadcast_to(0.0, self.rows.examples)
-        gradient = np.broadcast_to(0.0, coef.size)
-        point = Point(coef, nothing, nothing, math.nan, gradient)
-        return point, certificate, np.zeros(problem.length)
+        return certificate, np.broadcast_to(0.0, problem.length)
 
-    def _certificate(
-        self, problem: CoordinateProblem, point: Point, dual: Extrapolation, screen: Screen
-    ) -> Process:
+    def _certificate(self, problem: CoordinateProblem, point: Point, proof: _Proof) -> Process:
         """Return the best certificate of this point, and the dual point that proves it."""
         root, tol = self.rows.matrix.root, self.finish.stop.tol
 
         def seal() -> tuple[Certificate, np.ndarray]:
-            certificate, theta, u = dual.certify(problem, root, point, tol)
+            certificate, theta, u = proof.dual.certify(problem, root, point, tol)
             if certificate.relative_gap > tol:
-                screen.learn(certificate, theta, u)
+                proof.screen.learn(certificate, theta, u)
             return certificate, theta
 
         size = self.rows.features + self.rows.examples
-        skipped = self._unknown(problem, point.coef)[1:]
+        skipped = self._unproved(problem)
         return (yield self.rows.run("certificate", seal, size, "certify", nominal=skipped))
+
+
+class _Proof(NamedTuple):
+    """What certificates of one problem are made of, and what they prove."""
+
+    dual: Extrapolation
+    screen: Screen
 
 
 def _raised(certificate: Certificate) -> Certificate:

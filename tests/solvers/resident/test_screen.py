@@ -52,7 +52,7 @@ def ruled_out(problem: CoordinateProblem, tol: float) -> np.ndarray:
     return ~screens[0].possible
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     name=st.sampled_from(["lasso", "elastic_net"]),
     rows=st.integers(20, 150),

@@ -60,3 +60,13 @@ def test_the_nearest_features_are_those_whose_constraint_is_closest() -> None:
     assert nearest(1.0, gradient, norms, outside, 2).tolist() == [1, 2]
     assert nearest(1.0, gradient, norms, outside, 4).tolist() == [0, 1, 2, 3]
     assert nearest(1.0, gradient, norms, outside, 0).size == 0
+
+
+def test_the_nearest_of_many_features_are_found_wherever_they_are() -> None:
+    rng = np.random.default_rng(0)
+    gradient, norms = rng.normal(size=50_000), 0.1 + rng.random(50_000)
+    outside = rng.random(50_000) < 0.7
+    distance = np.where(outside, (3.0 - np.abs(gradient)) / norms, np.inf)
+    for count in (1, 300, 20_000):
+        wanted = np.sort(np.argsort(distance)[:count])
+        assert nearest(3.0, gradient, norms, outside, count).tolist() == wanted.tolist()

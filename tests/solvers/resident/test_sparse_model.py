@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 from sklearn.linear_model import ElasticNet
 
+from hetengine.problems import CoordinateProblem
 from hetengine.solvers.resident import sparse_model
 from tests.solvers.resident.harness import build, solve
 
@@ -107,10 +108,27 @@ def test_memory_stays_within_the_goal(name: str, share: float) -> None:
     nbytes = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
     lam = share * float(np.abs(X.T @ y).max()) / y.size
     solve(build(name, (X[:500], y[:500]), lam=lam, dtype=np.float32), max_rounds=2)
+    assert peak_beside(build(name, (X, y), lam=lam, dtype=np.float32)) <= 1.2 * nbytes
+
+
+@pytest.mark.parametrize(("name", "vectors"), [("lasso", 8), ("elastic_net", 8), ("logistic", 26)])
+def test_few_vectors_as_long_as_a_row_are_there_at_a_time(name: str, vectors: int) -> None:
+    features = 100_000
+    X, y = draw(300, features, 40, np.float32)
+    X = X.astype(np.float32)
+    lam = 0.1 * float(np.abs(X.T @ y).max()) / y.size
+    if name == "logistic":
+        y, lam = np.where(y > 0, 1.0, -1.0), 1e-4
+    problem = build(name, (X, y), lam=lam, dtype=np.float32)
+    solve(problem, max_rounds=2)
+    assert peak_beside(problem, max_rounds=12) <= vectors * 8 * features
+
+
+def peak_beside(problem: CoordinateProblem, max_rounds: int = 500) -> int:
+    """Bytes that a fit takes at once, beside the data."""
     tracemalloc.start()
     try:
-        solve(build(name, (X, y), lam=lam, dtype=np.float32), threads=2, tol=1e-4)
-        beside = tracemalloc.get_traced_memory()[1]
+        solve(problem, threads=2, tol=1e-4, max_rounds=max_rounds)
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert beside <= 1.2 * nbytes
