@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from hetengine import engine
+from hetengine.arguments import (
+    check_linear,
+    check_net,
+    check_single,
+    number,
+    whole,
+    words_beside_arrays,
+    words_of,
+)
 from hetengine.config import RunConfig, run_config
 from hetengine.data.convert import dataset_of
 from hetengine.data.images.convert import image_data_of
@@ -65,6 +74,7 @@ def run(overrides: Sequence[str] = ()) -> Any:
     >>> result.status
     'converged'
     """
+    overrides = words_of(overrides)
     directories = [word[len(_RUN_DIR) :] for word in overrides if word.startswith(_RUN_DIR)]
     words = [word for word in overrides if not word.startswith(_RUN_DIR)]
     config = compose(words)
@@ -101,16 +111,17 @@ def fit(
         Config group options.
     lam : float, optional
         Regularisation strength; 0.1 of lambda_max by default.
-    tol : float
-        Relative duality gap to reach.
-    threads : int
-        Threads of each device.
+    tol, threads : float and int
+        Relative duality gap to reach; threads of each device.
     sample_weight : array, shape (rows,), optional
         Scaled to mean 1.
-    intercept : bool
-        Fit a constant.
-    overrides : sequence of str
-        As on the command line.
+    intercept, overrides : bool and sequence of str
+        Fit a constant; words as on the command line, but not about data or files.
+
+    Returns
+    -------
+    Result
+        Interrupted by Ctrl-C, with the last certified model and the status ``interrupted``.
 
     Raises
     ------
@@ -124,14 +135,16 @@ def fit(
     >>> np.flatnonzero(result.w)
     array([0, 1])
     """
+    check_linear(problem)
     precision = "float64" if getattr(X, "dtype", None) == np.float64 else "float32"
     words = [f"problem={problem}", f"topology={topology}", f"solver={solver}", "progress=none"]
     words += [f"problem.intercept={intercept}", f"precision={precision}", "solver.selection=auto"]
-    config = composed_for((*words, *overrides), tol, lam, threads)
+    config = composed_for((*words, *words_beside_arrays(overrides)), tol, lam, threads)
+    check_single(config.path)
     # Where the first pass reads every entry anyway, that pass notices NaN and Inf.
     defer = linear.by_row(config) and linear_parts(config).problem.lam is not None
     dataset = dataset_of(X, y, sample_weight, dtype=np.dtype(config.precision), defer=defer)
-    return recorded(config, lambda recorder: linear.run(config, recorder, dataset), None)
+    return recorded(config, lambda recorder: linear.run(config, recorder, dataset, True), None)
 
 
 def train(
@@ -180,9 +193,10 @@ def train(
     >>> train("mlp", images, np.arange(256) % 2, overrides=words).status
     'finished'
     """
+    check_net(model)
     name = model if isinstance(model, str) else "cnn"
     words = [f"problem={name}", "data=digits_images", "solver=local_sgd", f"topology={topology}"]
-    config = compose([*words, "progress=none", *overrides])
+    config = compose([*words, "progress=none", *words_beside_arrays(overrides)])
     if isinstance(images, ImageData):
         data = images
     else:
@@ -212,6 +226,8 @@ def composed_for(words: tuple[str, ...], tol: float, lam: float | None, threads:
     UsageError
         If a word or a number is wrong.
     """
+    threads, tol = whole("threads", threads), number("tol", tol)
+    lam = None if lam is None else number("lam", lam)
     base = _composed(words)
     said = {word.lstrip("+~").partition("=")[0] for word in words}
     assert isinstance(base.problem, ProblemConfig)

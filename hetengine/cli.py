@@ -1,8 +1,9 @@
 """The command line of a run: compose a config with Hydra, train, write, and answer with a code.
 
 Exit codes: 0 converged (a net: trained), 3 ended before the tolerance (``max_rounds``,
-``max_seconds``, ``stalled``, ``diverged``) or below the target accuracy, 2 wrong use, 1 failure; of
-a sweep the worst of its jobs, where 1 is worse than 2, 2 than 3, and 3 than 0.
+``max_seconds``, ``stalled``, ``diverged``) or below the target accuracy, 2 wrong use, 1 failure (a
+net that diverged is one, too), 130 interrupted; of a sweep the worst of its jobs, where 1 is worse
+than 2, 2 than 3, and 3 than 0.
 """
 
 from __future__ import annotations
@@ -148,7 +149,8 @@ def carry_out(
     except Exception as error:
         return _failed(error, directory), float("nan")
     if result.status == "interrupted":
-        raise KeyboardInterrupt(f"interrupted; the points done are in {directory}")
+        kept = "points done are" if isinstance(result, PathResult) else "model so far is"
+        raise KeyboardInterrupt(f"interrupted; the {kept} in {directory}")
     return answer
 
 

@@ -42,8 +42,8 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, HetengineError):
         return error.exit_code
     usage = (HydraException, OmegaConfBaseException, FileNotFoundError, PermissionError)
-    paths = (IsADirectoryError, NotADirectoryError, FileExistsError)
-    return WRONG_USE if isinstance(error, (*usage, *paths)) else FAILURE
+    sizes_and_paths = (MemoryError, IsADirectoryError, NotADirectoryError, FileExistsError)
+    return WRONG_USE if isinstance(error, (*usage, *sizes_and_paths)) else FAILURE
 
 
 def explain(error: BaseException) -> str:
@@ -73,6 +73,8 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     text = one_line(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory here: {text}; ask for fewer rows or columns"
     expected = HetengineError | HydraException | OSError
     return text if isinstance(error, expected) else f"{type(error).__name__}: {text}"
 
@@ -104,6 +106,8 @@ def _unreadable(error: OverrideParseException) -> str:
     if "=" in word:
         detail = error.message.splitlines()[1:2] or [""]
         return f"cannot read {word!r} ({detail[0]}); put values with special characters in quotes"
+    if word in COMMANDS:
+        return f"{word!r} is a command and comes first: hetengine {word} ..., see hetengine --help"
     hint = did_you_mean(word, COMMANDS)
     return f"{word!r} is neither key=value nor a command; {hint} or KEY=VALUE, see --help"
 

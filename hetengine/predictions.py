@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from hetengine.data.convert import check_kind, real_array
+from hetengine.data.validate import first_nonfinite
 from hetengine.errors import DataError
 
 
@@ -40,16 +42,21 @@ class LinearModels(abc.ABC):
         Raises
         ------
         DataError
-            If X does not have one column per coefficient.
+            If X does not have one column per coefficient, or holds NaN, Inf or no numbers.
         """
         coefs, intercepts = self._linear()
-        matrix = X if hasattr(X, "tocsr") else np.asarray(X)
+        matrix = X.tocsr() if hasattr(X, "tocsr") else real_array(X, "predict", "X")
         features = coefs.shape[-1]
         if matrix.ndim != 2 or matrix.shape[1] != features:
             raise DataError(
                 f"X has shape {matrix.shape} but a model has {features} coefficients; "
                 f"give it as (rows, {features})"
             )
+        check_kind(matrix.dtype, "predict", "X")
+        bad = first_nonfinite(matrix)
+        if bad is not None:
+            row, column, value = bad
+            raise DataError(f"predict: X[{row}, {column}] is {value}; fill it or drop the row")
         return np.asarray(matrix @ coefs.T, dtype=np.float64) + intercepts
 
     def predict(self, X: Any) -> np.ndarray:
@@ -67,7 +74,7 @@ class LinearModels(abc.ABC):
         Raises
         ------
         DataError
-            If X does not have one column per coefficient.
+            If X does not have one column per coefficient, or holds NaN, Inf or no numbers.
         """
         values = self.decision_function(X)
         if self.labels is None:

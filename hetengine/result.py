@@ -28,9 +28,9 @@ class Result(LinearModels):
         Certified gap, and the same over the absolute objective.
     certificate : str
         Kind of certificate.
-    status : {'converged', 'max_rounds', 'max_seconds', 'stalled', 'diverged'}
+    status : {'converged', 'max_rounds', 'max_seconds', 'stalled', 'diverged', 'interrupted'}
         Why the run ended; ``stalled``: the gap has not fallen for long, because the precision is
-        at its end.
+        at its end; ``interrupted``: Ctrl-C, after which the last certified model was kept.
     rounds : int
         Rounds done.
     seconds : float

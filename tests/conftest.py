@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is the machine's affair, here as in all tests.
+settings.register_profile("hetengine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hetengine")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 

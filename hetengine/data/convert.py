@@ -90,12 +90,12 @@ def matrix_of(X: Any, dtype: FloatType, name: str, defer: bool = False) -> Matri
     """
     from scipy.sparse import issparse
 
-    raw: Matrix = X if issparse(X) else _real_array(X, name, "X")
+    raw: Matrix = X if issparse(X) else real_array(X, name, "X")
     if raw.ndim != 2:
         hint = "; reshape it with X.reshape(-1, 1)" if raw.ndim == 1 else ""
         raise DataError(f"{name}: X has shape {raw.shape}; need (rows, columns){hint}")
     if issparse(raw):
-        _check_kind(raw.dtype, name, "X")
+        check_kind(raw.dtype, name, "X")
         matrix = _canonical(raw, dtype, name)
     else:
         order = "F" if raw.flags.fnc else "C"
@@ -129,7 +129,7 @@ def labels_of(y: Any, rows: int, name: str) -> np.ndarray:
     DataError
         On a wrong shape, length or type, NaN or Inf.
     """
-    labels = np.ascontiguousarray(_real_array(y, name, "y"), dtype=np.float64)
+    labels = np.ascontiguousarray(real_array(y, name, "y"), dtype=np.float64)
     check_target(labels, rows, name)
     return labels
 
@@ -158,21 +158,49 @@ def weights_of(weights: Any, X: Matrix, name: str) -> np.ndarray | None:
     """
     if weights is None:
         return None
-    values = np.ascontiguousarray(_real_array(weights, name, "weights"), dtype=np.float64)
+    values = np.ascontiguousarray(real_array(weights, name, "weights"), dtype=np.float64)
     check_weights(values, X.shape[0], name)
     return values
 
 
-def _real_array(values: Any, name: str, symbol: str) -> np.ndarray:
+def real_array(values: Any, name: str, symbol: str) -> np.ndarray:
+    """Return values as an array of real numbers.
+
+    Parameters
+    ----------
+    values : array_like
+        What a caller holds.
+    name, symbol : str
+        What to call them in a message.
+
+    Raises
+    ------
+    DataError
+        If rows differ in length, or something is no real number.
+    """
     try:
         array = np.asarray(values)
     except ValueError as error:
         raise DataError(f"{name}: {symbol} is ragged; its rows need equal lengths") from error
-    _check_kind(array.dtype, name, symbol)
+    check_kind(array.dtype, name, symbol)
     return array
 
 
-def _check_kind(dtype: np.dtype, name: str, symbol: str) -> None:
+def check_kind(dtype: np.dtype, name: str, symbol: str) -> None:
+    """Refuse a type that is none of real numbers.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Of an array.
+    name, symbol : str
+        What to call it in a message.
+
+    Raises
+    ------
+    DataError
+        If it is text, complex, dates or objects.
+    """
     if dtype.kind not in "buif":
         raise DataError(f"{name}: {symbol} holds {dtype}; need real numbers (float, int or bool)")
 

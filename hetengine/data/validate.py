@@ -56,7 +56,7 @@ def first_nonfinite(X: Matrix) -> tuple[int, int, float] | None:
 
 
 def check_matrix(X: Matrix, name: str) -> None:
-    """Check that a matrix has rows, columns, finite entries and something other than zeros.
+    """Check that a matrix has rows, columns and finite entries whose squares are numbers, too.
 
     Parameters
     ----------
@@ -68,13 +68,33 @@ def check_matrix(X: Matrix, name: str) -> None:
     Raises
     ------
     DataError
-        With the row and column, counted from 0, of the first NaN or Inf.
+        With the row and column, counted from 0, of the first NaN or Inf; or with the largest entry,
+        where sums of its squares are infinite or 0 in the type of X.
     """
     check_size(X, name)
-    bad = first_nonfinite(X)
-    if bad is not None:
+    largest = _largest(X)
+    if not np.isfinite(largest):
+        bad = first_nonfinite(X)
+        assert bad is not None
         row, column, value = bad
         raise DataError(f"{name}: X[{row}, {column}] is {value}; {NOT_FINITE}")
+    limits = np.finfo(X.dtype)
+    least = float(limits.tiny) ** 0.5
+    most = (float(limits.max) / max(X.shape)) ** 0.5
+    if not least <= largest <= most:
+        hint = "use precision=float64 or " if X.dtype == np.float32 else ""
+        raise DataError(
+            f"{name}: the largest entry of X is {largest:.3g} in size; sums of squares need it "
+            f"between {least:.1g} and {most:.1g} in {X.dtype}; {hint}scale the data"
+        )
+
+
+def _largest(X: Matrix) -> float:
+    """Return the largest ``|x|``; NaN where an entry is NaN."""
+    lying = X.T if is_dense(X) and X.flags.fnc else X
+    parts = (lying[block] for block in row_blocks(lying)) if is_dense(X) else (X.data,)
+    ends = [end for part in parts for end in (part.max(), part.min())]
+    return float(np.max(np.abs(np.array(ends, dtype=np.float64))))
 
 
 def check_size(X: Matrix, name: str) -> None:

@@ -43,4 +43,4 @@ def run(config: RunConfig, recorder: Recorder) -> Result | NetResult | PathResul
         from hetengine.tuning import path
 
         return path.run(config, recorder)
-    return linear.run(config, recorder)
+    return linear.run(config, recorder, interruptible=True)

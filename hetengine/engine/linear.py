@@ -20,6 +20,7 @@ from hetengine.data.dataset import Dataset, is_dense
 from hetengine.data.labels import binary_labels
 from hetengine.data.load import load_dataset, shape_of
 from hetengine.data.validate import check_matrix
+from hetengine.engine.interruption import interruption
 from hetengine.engine.phases import phase
 from hetengine.engine.placement import trains_by_row
 from hetengine.families import linear_parts
@@ -47,7 +48,12 @@ _DRY_ROUNDS = 20
 _MOST_ROUNDS = 10_000
 
 
-def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -> Result:
+def run(
+    config: RunConfig,
+    recorder: Recorder,
+    dataset: Dataset | None = None,
+    interruptible: bool = False,
+) -> Result:
     """Train one linear model as configured.
 
     Parameters
@@ -58,6 +64,9 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
         Receives spans, rows, messages and phases.
     dataset : Dataset, optional
         Examples already in memory; by default those the config names.
+    interruptible : bool
+        Whether a Ctrl-C between two certificates ends the run with the next one, and the status
+        ``interrupted``; otherwise it is passed on, for callers whose own work it ends.
 
     Returns
     -------
@@ -81,8 +90,8 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
         make = _shape if dry else build_problem
         problem, labels = make(config, dataset, rows)
         tell_offsets(config, problem, recorder)
-    outcome, seconds = _train(config, problem, recorder)
-    if rows and dataset is not None and np.isinf(outcome.certificate.gap):
+    outcome, seconds = _train(config, problem, recorder, interruptible)
+    if rows and dataset is not None and _doubtful(outcome):
         check_matrix(dataset.X, dataset.name)
     summary = summarise(config, problem, dataset, outcome, recorder, seconds)
     if dataset is not None and dataset.test is not None and not dry:
@@ -93,8 +102,13 @@ def run(config: RunConfig, recorder: Recorder, dataset: Dataset | None = None) -
     return _result(problem, outcome, recorder, summary, labels, dry)
 
 
+def _doubtful(outcome: Outcome) -> bool:
+    """Whether data that have not been checked may be why a run came to nothing."""
+    return outcome.status in ("stalled", "diverged") or bool(np.isinf(outcome.certificate.gap))
+
+
 def _train(
-    config: RunConfig, problem: CoordinateProblem, recorder: Recorder
+    config: RunConfig, problem: CoordinateProblem, recorder: Recorder, interruptible: bool
 ) -> tuple[Outcome, float]:
     """Open the machine, train, and close it; return the outcome and the seconds on its clock."""
 
@@ -102,8 +116,10 @@ def _train(
         return Monitor(clock, recorder, config.precision)
 
     with ready(config, problem, recorder, watch) as bench:
-        clock = bench.machine.clock
-        outcome = clock.run(clock.process(bench.solver.train()))
+        clock, solver = bench.machine.clock, bench.solver
+        with interruption(recorder, interruptible) as asked:
+            solver.stop = replace(solver.stop, interrupted=asked)
+            outcome = clock.run(clock.process(solver.train()))
         assert isinstance(outcome, Outcome)
         return outcome, bench.monitor.seconds
 

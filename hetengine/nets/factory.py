@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from hetengine.errors import UsageError, did_you_mean
 from hetengine.nets.config import NetConfig
@@ -30,9 +32,12 @@ def make_model(config: NetConfig, input_shape: tuple[int, ...], classes: int) ->
     Raises
     ------
     UsageError
-        If the function cannot be found or returns something else, or the layers do not fit.
+        If the function cannot be found, takes other arguments or returns something else, or the
+        layers do not fit.
     """
-    made = find_builder(config.model)(input_shape, classes, config.width)
+    build, given = find_builder(config.model), (input_shape, classes, config.width)
+    _check_arguments(config.model, build, given)
+    made = build(*given)
     if isinstance(made, Sequence):
         return Net(config.name, made, input_shape, classes)
     if not hasattr(made, "place"):
@@ -47,6 +52,19 @@ def make_model(config: NetConfig, input_shape: tuple[int, ...], classes: int) ->
             f"{classes}"
         )
     return made
+
+
+def _check_arguments(model: str, build: Callable[..., Any], given: tuple[Any, ...]) -> None:
+    """Refuse a function that cannot be called with what every one is given."""
+    try:
+        inspect.signature(build).bind(*given)
+    except TypeError as error:
+        raise UsageError(
+            f"problem.model={model!r}: {error}; it is called as function(input_shape, classes, "
+            "width) and returns layers of hetengine.nets, or a hetengine.nets.Model"
+        ) from error
+    except ValueError:  # written in C without a signature: the call itself will tell
+        return
 
 
 def find_builder(model: str) -> Callable[[tuple[int, ...], int, float], Sequence[Layer] | Model]:

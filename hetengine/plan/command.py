@@ -87,6 +87,8 @@ def _plan(overrides: list[str], out: Path, *, execute: bool) -> int:
     fixed, axes = split(overrides)
     config = compose([*fixed, "mode=simulate"])
     _check(config)
+    if execute and not any(axis[0].startswith("topology") for axis in axes):
+        _check_devices(config)
     candidates = combine(axes or default_axes(fixed, config))
     claim(out)
     count = iter(range(1, len(candidates) + 1))
@@ -124,6 +126,13 @@ def _check(config: RunConfig) -> None:
             "plan: data=shape has no values, so nothing converges; name data or a generator, or "
             "use mode=dry for times alone"
         )
+
+
+def _check_devices(config: RunConfig) -> None:
+    """Refuse to look for the best placement on devices that cannot run it afterwards."""
+    from hetengine.machine import open_machine
+
+    open_machine(config.topology.build(), "execute", lambda span: None).close()
 
 
 def _execute(plan: Plan, chosen: list[str], out: Path) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from hetengine.api import composed_for, recorded
+from hetengine.arguments import check_linear, number, numbers, whole, words_beside_arrays
 from hetengine.config import RunConfig
 from hetengine.data.convert import dataset_of
 from hetengine.data.dataset import Dataset
@@ -75,7 +77,7 @@ def path(
     >>> result.n_nonzero
     array([0, 2, 2, 2, 2])
     """
-    strengths = PathConfig(points, ratio, _floats(lams), _floats(Cs))
+    strengths = _strengths(points, ratio, lams, Cs)
     config = _config(X, problem, topology, tol, threads, intercept, overrides)
     config = replace(config, path=strengths)
     check_tuning(config)
@@ -134,13 +136,13 @@ def cross_validate(
     >>> cross_validate(X, X[:, 0] + X[:, 1] ** 2, points=10).w.shape
     (20,)
     """
-    settings = CvConfig(folds if isinstance(folds, int) else 5, score, rule)
+    given = None if isinstance(folds, Integral) else _splits(folds)
+    settings = CvConfig(int(folds) if isinstance(folds, Integral) else 5, score, rule)
     config = _config(X, problem, topology, tol, threads, intercept, overrides)
-    strengths = PathConfig(points, ratio, _floats(lams), _floats(Cs))
-    config = replace(config, path=strengths, cv=settings, seed=seed)
+    strengths = _strengths(points, ratio, lams, Cs)
+    config = replace(config, path=strengths, cv=settings, seed=whole("seed", seed))
     check_tuning(config)
     dataset = _dataset(config, X, y, sample_weight)
-    given = None if isinstance(folds, int) else folds
     return recorded(config, lambda each: cross_validation.run(config, each, dataset, given), None)
 
 
@@ -153,6 +155,8 @@ def _config(
     intercept: bool,
     overrides: Sequence[str],
 ) -> RunConfig:
+    overrides = words_beside_arrays(overrides)
+    check_linear(problem)
     precision = "float64" if getattr(X, "dtype", None) == np.float64 else "float32"
     words = [f"problem={problem}", f"topology={topology}", "progress=none"]
     words += [f"problem.intercept={intercept}", f"precision={precision}", "solver.selection=auto"]
@@ -168,5 +172,16 @@ def _dataset(config: RunConfig, X: Any, y: Any, sample_weight: Any) -> Dataset:
     return dataset_of(X, y, sample_weight, dtype=np.dtype(config.precision))
 
 
-def _floats(values: Sequence[float] | None) -> list[float] | None:
-    return None if values is None else [float(value) for value in values]
+def _strengths(points: Any, ratio: Any, lams: Any, Cs: Any) -> PathConfig:
+    return PathConfig(
+        whole("points", points), number("ratio", ratio), numbers("lams", lams), numbers("Cs", Cs)
+    )
+
+
+def _splits(folds: Any) -> Splits:
+    if isinstance(folds, str) or not isinstance(folds, Iterable):
+        raise UsageError(
+            f"folds={folds!r} must be a whole number, for instance folds=5, or pairs of row "
+            "numbers, those to train on and those held out"
+        )
+    return folds

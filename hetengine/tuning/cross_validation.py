@@ -11,12 +11,14 @@ import numpy as np
 
 from hetengine.config import RunConfig
 from hetengine.data.dataset import Dataset
+from hetengine.engine.linear import ready
+from hetengine.errors import HetengineError, OutOfCapacity
 from hetengine.families import linear_parts
 from hetengine.problems.config import CLASSIFICATION
 from hetengine.record.recorder import Recorder
 from hetengine.tuning.config import score_name
 from hetengine.tuning.folds import Split, given_folds, make_folds, part_of
-from hetengine.tuning.follow import follow
+from hetengine.tuning.follow import Quiet, follow
 from hetengine.tuning.path import Course, prepare, status_of, walk
 from hetengine.tuning.result import CvResult, PathResult
 from hetengine.tuning.scores import higher_is_better, scores_on
@@ -62,6 +64,7 @@ def run(
         folds = make_folds(course.dataset, cv.folds, config.seed, stratified)
     else:
         folds = given_folds(splits, course.dataset.rows)
+    _check_room(course, folds)
     path, _ = walk(course, recorder)
     score = score_name(cv, name)
     held = _held_out(course, path, folds, score, recorder)
@@ -77,6 +80,19 @@ def run(
     summary |= summarise_scores(result, course.dataset.test)
     summary["wall_seconds"] = time.perf_counter() - course.begun
     return replace(result, summary=summary)
+
+
+def _check_room(course: Course, folds: Sequence[Split]) -> None:
+    """Open a machine for the smallest part, and close it: capacities may be shares of the data."""
+    if course.by_row:
+        return
+    part = part_of(course.dataset, min((train for train, _ in folds), key=len))
+    problem, _ = course.problem(part, float(course.grid.on(part.rows)[0]))
+    try:
+        with ready(course.config, problem, Recorder(), Quiet):
+            return
+    except OutOfCapacity as error:
+        raise OutOfCapacity(f"cv: without a fold, {part.rows} rows are left: {error}") from error
 
 
 class _HeldOut(NamedTuple):
@@ -108,6 +124,9 @@ def _held_out(
             trail = follow(config, problem, lams, own, left, number)
         except KeyboardInterrupt:
             return _HeldOut(scores, seconds, "interrupted")
+        except HetengineError as failure:
+            told = " ".join(str(failure).split())
+            return _HeldOut(scores, seconds, "failed", f"fold {number}: {told}")
         seconds += trail.seconds
         recorder.messages += own.messages
         held_out = part_of(course.dataset, test)

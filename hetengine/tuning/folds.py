@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +70,22 @@ def given_folds(splits: Iterable[tuple[object, object]], rows: int) -> list[Spli
     DataError
         If they are no such pairs.
     """
-    found = [(_rows(train, rows), _rows(test, rows)) for train, test in splits]
+    pairs = [_pair(split) for split in splits]
+    found = [(_rows(train, rows), _rows(test, rows)) for train, test in pairs]
     if len(found) < 2:
         raise DataError(f"folds: {len(found)} pair of row numbers; need at least 2")
     return found
+
+
+def _pair(split: Any) -> tuple[object, object]:
+    try:
+        train, test = split
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"folds: {type(split).__name__} is no pair; give row numbers to train on and row "
+            "numbers held out"
+        ) from error
+    return train, test
 
 
 def _rows(ids: object, rows: int) -> Ids:

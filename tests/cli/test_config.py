@@ -119,6 +119,7 @@ WRONG = {
     "topology.links.bus.ends=[host,crad]": "links.bus ends at crad; allowed: host, accelerator",
     "nonsense": "'nonsense' is neither key=value nor a command; allowed: doctor, devices",
     "docter": "did you mean 'doctor'?",
+    "path": "'path' is a command and comes first: hetengine path ...",
     "a=b=[": "cannot read 'a=b=['",
     "seed=1,2": "Ambiguous value for argument 'seed=1,2'",
 }

@@ -89,6 +89,7 @@ def test_wrong_use_answers_2_in_one_line(hetengine, words: list[str], told: str)
         (DeviceFailure("card stopped"), 1, "card stopped"),
         (FileNotFoundError(2, "No such file", "a.svm"), 2, "a.svm: No such file"),
         (ZeroDivisionError("a\nb"), 1, "ZeroDivisionError: a b"),
+        (MemoryError("Unable to allocate 8 TiB"), 2, "not enough memory here: Unable to allocate"),
     ],
 )
 def test_a_failed_run_is_one_line_and_keeps_its_traceback(

@@ -54,7 +54,7 @@ def test_every_real_type(kind):
         assert got.dtype == np.float32
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(entries=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), min_size=1, max_size=12))
 def test_unsorted_duplicates_are_summed_and_the_caller_keeps_his(entries):
     indices = np.array([column for column, _ in entries], np.int64)
@@ -154,3 +154,11 @@ def test_labels_of_a_test_set_follow_the_training_classes():
 
 def test_threshold_puts_its_own_value_below():
     np.testing.assert_array_equal(cut_at(np.array([4.0, 5.0, 6.0]), 5.0), [-1, -1, 1])
+
+
+@pytest.mark.parametrize("size", [1e20, 1e-20])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+def test_entries_whose_squares_float32_cannot_hold_are_refused(size, form):
+    with pytest.raises(DataError, match=r"largest entry of X is 3e[+-]20 in size; .*float64"):
+        dataset_of(form(size * DENSE), Y)
+    assert dataset_of(form(size * DENSE), Y, dtype=np.float64).columns == 3

@@ -178,7 +178,7 @@ def test_ending_that_lies_about_the_content(tmp_path):
         read(write(tmp_path / "a.gz", TEXT))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     dense=hnp.arrays(
         np.float32,

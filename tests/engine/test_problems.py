@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import hetengine
+from hetengine.errors import DataError
 from hetengine.problems import ProblemConfig, make_problem
 from tests.engine.reference import DUAL, LAM, PROBLEMS, Model, best, objective, optimum, train
 from tests.solvers.harness import capacity_for, make_data, topology
@@ -118,3 +120,13 @@ def test_the_smallest_data(name: str, rows: int, features: int, selection: str) 
     assert result.status == "converged"
     expected = objective(name, LAM, X, y, optimum(name, LAM, X, y))
     assert result.objective == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("problem", ["logistic", "squared_hinge", "svm"])
+@pytest.mark.parametrize("big", [np.float32(1e30), np.float64(1e160)])
+def test_an_entry_out_of_range_ends_a_run_whose_data_were_not_checked(problem, big) -> None:
+    X = np.random.default_rng(0).standard_normal((300, 20)).astype(big.dtype)
+    y = np.sign(X[:, 0])
+    X[3, 3] = big
+    with pytest.raises(DataError, match="the largest entry of X is"):
+        hetengine.fit(X, y, problem, lam=0.01)

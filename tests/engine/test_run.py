@@ -272,6 +272,7 @@ def test_fit_leaves_the_arrays_of_the_caller_alone() -> None:
     ("change", "error", "told"),
     [
         ({"X": [1.0, 2.0]}, DataError, "reshape"),
+        ({"X": [[1e30], [2.0]]}, DataError, "largest entry of X is 1e+30"),
         ({"X": [[1.0], [float("nan")]]}, DataError, "nan"),
         ({"X": [[1.0, 2.0], [3.0]]}, DataError, "ragged"),
         ({"y": [1, 2, 3]}, DataError, "3"),
@@ -282,7 +283,10 @@ def test_fit_leaves_the_arrays_of_the_caller_alone() -> None:
         ({"topology": "cpuu"}, UsageError, "did you mean 'cpu'"),
         ({"lam": -1.0}, UsageError, "problem.lam=-1.0 must be finite and greater than 0"),
         ({"tol": 0.0}, UsageError, "tol=0.0"),
+        ({"tol": "1e-4"}, UsageError, "tol='1e-4' must be a number"),
+        ({"lam": [0.1]}, UsageError, "lam=[0.1] must be a number"),
         ({"threads": 0}, UsageError, "threads=0 must be at least 1"),
+        ({"threads": 1.5}, UsageError, "threads=1.5 must be a whole number"),
         ({"overrides": ["solver.selection=gab"]}, UsageError, "did you mean 'gap'"),
         ({"overrides": ["memory_fraction=1e-9"]}, OutOfCapacity, "memory_fraction"),
     ],

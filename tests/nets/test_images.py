@@ -40,7 +40,7 @@ def expected(
     return np.stack(made) * factor[:, None, None] + offset[:, None, None]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(
     st.integers(1, 35),
     st.integers(1, 3),

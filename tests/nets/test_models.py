@@ -137,6 +137,7 @@ def test_a_function_of_ones_own() -> None:
         (lambda: NetConfig(f"{__name__}:one_layr"), "did you mean 'one_layer'"),
         (lambda: NetConfig(f"{__name__}:one_layer", 3.0), r"inputs of shape \(7,\)"),
         (lambda: NetConfig(f"{__name__}:one_layer", 4.0), "returned int"),
+        (lambda: NetConfig("os:getcwd"), r"called as function\(input_shape, classes, width\)"),
         (lambda: NetConfig("resnet20"), "needs images and the data have 5 features"),
         (lambda: NetConfig("cnn"), "use problem=mlp"),
     ],

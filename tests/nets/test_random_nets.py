@@ -47,7 +47,6 @@ def nets(draw: st.DrawFn) -> tuple[Layer, ...]:
 
 @settings(
     max_examples=40,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.filter_too_much],
 )

@@ -155,6 +155,16 @@ def test_wrong_use_is_told_in_a_line(
         assert "gpa" in told.out + told.err
 
 
+def test_devices_that_cannot_run_the_best_are_told_before_anything_is_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [*QUICK, "topology.devices.accelerator.backend=nosuch", "solver.selection=gap,all"]
+    assert main(["plan", "--execute", *words]) == 2
+    assert "backend 'nosuch' not found" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--help"]) == 0
     assert "--execute" in capsys.readouterr().out

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,3 +51,13 @@ def test_a_dry_run_shows_no_objective(result: Result) -> None:
     lines = dict(closing_lines(result))
     assert "objective" not in lines
     assert lines["status"] == "max_rounds"
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_examples_that_are_no_numbers_are_told(result: Result, kind: Callable[..., Any]) -> None:
+    with pytest.raises(DataError, match="predict: X holds <U1; need real numbers"):
+        result.predict([["a"] * 2])
+    hole = X.copy()
+    hole[1, 0] = np.nan
+    with pytest.raises(DataError, match=r"predict: X\[1, 0\] is nan; fill it or drop the row"):
+        result.predict(kind(hole))

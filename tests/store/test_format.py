@@ -38,7 +38,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -101,7 +100,7 @@ def test_a_store_holds_what_memory_would(
     np.testing.assert_array_equal(store.y, y)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lens=st.lists(st.integers(0, 3000), min_size=1, max_size=60),
     chosen=st.sets(st.integers(0, 59)),

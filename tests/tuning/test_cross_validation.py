@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.svm import LinearSVC
 
 import hetengine
-from hetengine.errors import DataError, UsageError
+from hetengine.errors import DataError, DeviceFailure, OutOfCapacity, UsageError
 
 ROWS, FEATURES, FOLDS = 150, 12, 4
 
@@ -142,3 +142,36 @@ def test_folds_that_are_no_row_numbers_are_refused(folds: list) -> None:
     X, y = make_data()
     with pytest.raises(DataError, match="folds"):
         hetengine.cross_validate(X, y, folds=folds, points=2)
+
+
+@pytest.mark.parametrize("folds", [[1, 2], [(1, 2, 3)] * 2])
+def test_folds_that_are_no_pairs_are_refused(folds: list) -> None:
+    X, y = make_data()
+    with pytest.raises(DataError, match="is no pair; give row numbers"):
+        hetengine.cross_validate(X, y, folds=folds, points=2)
+
+
+def diabetes_words(*words: str) -> list[str]:
+    return ["problem=lasso", "path.points=2", "path.ratio=0.5", "mode=simulate", *words]
+
+
+def test_a_fold_that_has_no_room_is_found_before_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    def walked(*_: object) -> None:
+        raise AssertionError("the path was followed first")
+
+    monkeypatch.setattr("hetengine.tuning.cross_validation.walk", walked)
+    words = diabetes_words("data=diabetes", "cv.folds=3", "progress=none")
+    with pytest.raises(OutOfCapacity, match=r"^cv: without a fold, 294 rows are left: .*topology="):
+        hetengine.run(words)
+
+
+def test_a_fold_that_fails_keeps_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = make_data()
+
+    def failing(*_: object) -> None:
+        raise DeviceFailure("the card is gone")
+
+    monkeypatch.setattr("hetengine.tuning.cross_validation.follow", failing)
+    found = hetengine.cross_validate(X, y, folds=3, points=3, ratio=0.1)
+    assert (found.status, found.error, found.points) == ("failed", "fold 1: the card is gone", 3)
+    assert found.best is None

@@ -133,7 +133,7 @@ def test_warm_points_need_fewer_passes_than_cold_ones() -> None:
     lams=st.lists(st.floats(1e-3, 2.0), min_size=1, max_size=4, unique=True),
     intercept=st.booleans(),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_any_strengths_in_any_order_give_certified_models(
     seed: int, problem: str, lams: list[float], intercept: bool
 ) -> None:
