@@ -19,7 +19,7 @@ Takes two to three minutes; keep the machine quiet meanwhile. Use the file with
 
     hetengine mode=simulate topology_file=FILE
 
-On a machine that others share, refresh it before you rely on it, which takes less than a minute:
+On a machine that others share, refresh it before you rely on it, which takes about a minute:
 
     hetengine calibrate --refresh FILE
 

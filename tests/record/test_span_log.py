@@ -14,7 +14,7 @@ _SECONDS = st.floats(0, 1e6, allow_nan=False)
 _AMOUNT = st.floats(0, 1e15, allow_nan=False)
 _WORD = st.sampled_from(["", "host", "accelerator", "solve", "float32/svm"])
 _WORK = st.builds(
-    Work, _AMOUNT, _AMOUNT, _AMOUNT, st.integers(0, 2**62), _WORD, _WORD, _AMOUNT
+    Work, _AMOUNT, _AMOUNT, _AMOUNT, st.integers(0, 2**62), _WORD, _WORD, _AMOUNT, _AMOUNT
 )  # fmt: skip
 _SPAN = st.builds(
     Span, _WORD, _WORD, _WORD, _WORD, _SECONDS, _SECONDS, _WORK, _WORD, st.none() | _SECONDS,

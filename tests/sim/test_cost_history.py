@@ -64,3 +64,16 @@ def test_going_over_all_of_the_data_and_over_most_of_it_make_two_classes() -> No
     most = replace(work(990), footprint=4000.0)
     classes = classify([whole, whole, most], [1.0, 1.0, 2.0], [0.0] * 3, {"items": 1.0})
     assert [(each.work.items, each.samples) for each in classes] == [(1000, 2), (990, 1)]
+
+
+def test_neighbouring_and_scattered_columns_of_the_same_data_make_two_classes() -> None:
+    scattered = replace(work(1000), footprint=40_000.0)
+    neighbours = replace(scattered, reach=4000.0)
+    classes = classify(
+        [scattered, neighbours, neighbours], [2.0, 1.0, 1.0], [0.0] * 3, {"items": 1.0}
+    )
+    assert sorted((each.work.extent, each.samples) for each in classes) == [
+        (4000.0, 2),
+        (40_000.0, 1),
+    ]
+    assert read_line(classes[0].line()).work.extent == classes[0].work.extent

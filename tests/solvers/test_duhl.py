@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hetengine.errors import OutOfCapacity, UsageError
-from hetengine.problems import CoordinateProblem
+from hetengine.problems import CoordinateProblem, ProblemConfig, make_problem
 from hetengine_numpy import NumpyBackend
-from tests.solvers.harness import Run, build, capacity_for, solve, topology
+from tests.solvers.harness import Run, build, capacity_for, make_data, solve, topology
 
 CASES = [
     ("lasso", False, {}),
@@ -205,3 +205,14 @@ def test_refreshes_follow_the_quota(name, sparse, options) -> None:
     for row, before in zip(run.recorder.rows[1:-1], run.recorder.rows[:-2], strict=True):
         quota = max(1, round(0.1 * problem.count)) / problem.count
         assert row.refreshed_fraction <= (row.round - before.round) * quota + 1e-12
+
+
+@pytest.mark.parametrize(("selection", "together"), [("gap", True), ("random", False)])
+def test_a_shipment_says_whether_its_columns_are_neighbours(selection: str, together: bool) -> None:
+    """At first all gaps are alike, and columns come as they lie."""
+    X, y = make_data("svm", False, 2000, 20)
+    problem = make_problem(ProblemConfig("svm", lam=0.05), X, y, None, np.dtype(np.float64))
+    run = solve(problem, "simulate", limited(problem, 0.9), max_rounds=1, selection=selection)
+    packs = [span.work for span in run.recorder.spans if span.label == "dense_pack"]
+    first = next(work for work in packs if work.items > 2)
+    assert (first.reach < 2.0 * first.bytes_read) == together

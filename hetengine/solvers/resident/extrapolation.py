@@ -16,10 +16,11 @@ import numpy as np
 from hetengine.problems import Certificate, CoordinateProblem, certify
 from hetengine.problems.numeric import stripes
 from hetengine.solvers.resident.point import Point, primal_state
+from hetengine.solvers.resident.remembered import remembered
 from hetengine.solvers.resident.rows import Rows
 
 _LEAST, _MOST = 3, 5
-_SHARE, _BYTES = 0.1, 1 << 20  # of the bytes of the data, for products; what is always there
+_SHARE = 0.1  # of the bytes of the data, for products
 
 
 class Extrapolation:
@@ -32,8 +33,8 @@ class Extrapolation:
     """
 
     def __init__(self, rows: Rows) -> None:
-        room = max(_SHARE * rows.matrix.nbytes, _BYTES) / (8 * rows.features)
-        self._most = min(max(int(room), _LEAST), _MOST)
+        each = 8 * rows.features
+        self._most = remembered(rows.matrix.nbytes, each, _SHARE, _LEAST, _MOST)
         self._points: deque[Point] = deque()
         self._best: Point | None = None
         self._bound = -np.inf

@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hetengine.solvers.resident.remembered import remembered
+
 _LEAST, _MOST = 6, 12
-_SHARE, _BYTES = (
-    0.3,
-    1 << 20,
-)  # of the bytes of the data, for steps and changes; what is always there
+_SHARE = 0.3  # of the bytes of the data, for steps and changes
 _LEAST_COSINE = 1e-10
 
 
@@ -34,8 +33,7 @@ class Secants:
 
     def __init__(self, solve: Callable[[np.ndarray], np.ndarray], nbytes: int, size: int) -> None:
         self._solve = solve
-        room = int(max(_SHARE * nbytes, _BYTES) / (16 * size))
-        most = min(max(room, _LEAST), _MOST)
+        most = remembered(nbytes, 16 * size, _SHARE, _LEAST, _MOST)
         self._pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=most)
 
     @property
